@@ -1,0 +1,100 @@
+"""How the stand-in serves: patches ministack, wraps its application and stops when told.
+
+The patches are modules of `sandbox`, each with an `install()`. The order matters only where one wraps
+what another replaced.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+logger = logging.getLogger("sandbox")
+
+PATCHES = ("clock", "stacks", "events", "nested", "rights", "roles", "functions")
+"""Modules whose `install()` makes ministack behave as AWS does."""
+
+STOP_WITHIN_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line decides; all but host, port and company can be changed while running."""
+
+    host: str
+    port: int
+    speed: float
+    latency_ms: float
+    log_delivery_seconds: float
+    enabled_regions: int | None
+    company: Path
+    seed: str | None
+
+
+def install_patches() -> None:
+    """Apply each patch module that exists, once."""
+    for name in PATCHES:
+        if importlib.util.find_spec(f"sandbox.{name}") is not None:
+            importlib.import_module(f"sandbox.{name}").install()
+
+
+def _application(options: Options) -> Callable[..., Any]:
+    install_patches()
+    from ministack.app import app
+
+    return app
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _serve(options: Options, listener: socket.socket) -> None:
+    application = _application(options)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopping.set()
+        # Custom resources that never answer hold threads which Python would join for an hour.
+        watchdog = threading.Timer(STOP_WITHIN_SECONDS, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.3
+    config.loglevel = os.environ["LOG_LEVEL"].upper()
+    config.accesslog = None
+    server = asyncio.ensure_future(serve(application, config, shutdown_trigger=stopping.wait))
+    sys.stdout.write(f"Stand-in cloud ready: http://{options.host}:{options.port} "
+                     f"(console: http://{options.host}:{options.port}/_sandbox/)\n")
+    sys.stdout.flush()
+    await server
+
+
+def run(options: Options, listener: socket.socket) -> int:
+    """Serve until SIGTERM or SIGINT, then leave at once, whatever is still in flight."""
+    _allow_many_connections()
+    asyncio.run(_serve(options, listener))
+    sys.stdout.flush()
+    # Not sys.exit: Lambda and stack threads of ministack are not daemons, and nothing of ours is left to save.
+    os._exit(0)
