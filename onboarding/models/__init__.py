@@ -1,0 +1,11 @@
+"""What is stored. Each module holds one table's question; import them from here."""
+
+from onboarding.models.account import AwsAccount, Ownership
+from onboarding.models.event import Event
+from onboarding.models.grant import Grant
+from onboarding.models.reading import RegionReading
+from onboarding.models.run import Run
+from onboarding.models.step import Step
+from onboarding.models.work_item import WorkItem
+
+__all__ = ["AwsAccount", "Event", "Grant", "Ownership", "RegionReading", "Run", "Step", "WorkItem"]

@@ -1,0 +1,148 @@
+"""What did AWS say, in our words?
+
+Frozen values, made by `aws` and read by everything above. No I/O, no clock, no boto3 shapes.
+Times are aware UTC datetimes; durations say their unit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from onboarding.states import FailureKind, RegionOutcome
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One refusal or fault, kept with AWS's own code and request id so that it can be looked up."""
+
+    kind: FailureKind
+    code: str
+    message: str
+    service: str = ""
+    operation: str = ""
+    region: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a set of credentials is (sts:GetCallerIdentity)."""
+
+    account: str
+    arn: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackResource:
+    logical_id: str
+    type: str
+    physical_id: str
+    status: str
+    status_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackEvent:
+    """One line of a stack's history, as AWS tells it."""
+
+    event_id: str
+    at: datetime
+    logical_id: str
+    resource_type: str
+    status: str
+    reason: str
+    client_request_token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    stack_id: str
+    name: str
+    region: str
+    status: str
+    status_reason: str = ""
+    description: str = ""
+    parent_id: str = ""
+    root_id: str = ""
+    service_role_arn: str = ""
+    is_termination_protected: bool = False
+    tags: Mapping[str, str] = field(default=NOTHING)
+    parameters: Mapping[str, str] = field(default=NOTHING)
+    outputs: Mapping[str, str] = field(default=NOTHING)
+    # None until asked for: listing stacks doesn't tell.
+    resources: tuple[StackResource, ...] | None = None
+    template_body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A trail as one region sees it; `home_region` differs for shadows of multi-region trails."""
+
+    arn: str
+    name: str
+    region: str
+    home_region: str
+    bucket: str
+    topic_arn: str = ""
+    is_multi_region: bool = False
+    is_organization: bool = False
+    # From GetTrailStatus; None where it could not be read.
+    is_logging: bool | None = None
+    latest_delivery_at: datetime | None = None
+    latest_delivery_error: str = ""
+    latest_notification_error: str = ""
+
+    @property
+    def is_shadow(self) -> bool:
+        return self.home_region != self.region
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    arn: str
+    name: str
+    trusted_principals: tuple[str, ...]
+    attached_policy_arns: tuple[str, ...] = ()
+    inline_policy_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSurvey:
+    """What one region holds. Stacks are the candidates (old, ours) with resources; all others only counted."""
+
+    region: str
+    outcome: RegionOutcome
+    failure: Failure | None = None
+    stacks: tuple[Stack, ...] = ()
+    trails: tuple[Trail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSurvey:
+    """What the whole account holds, region by region, in the order of region names."""
+
+    account: str
+    alias: str
+    taken_at: datetime
+    regions: tuple[RegionSurvey, ...]
+    # Roles that still trust an old principal, by any stack or none; None where listing roles was denied.
+    old_roles: tuple[Role, ...] | None = None
+    # False when the list of regions could not be read and only the default regions were searched.
+    knows_all_regions: bool = True
+
+    def region(self, name: str) -> RegionSurvey | None:
+        return next((region for region in self.regions if region.region == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing the central side must allow, and whether it does."""
+
+    name: str  # "bucket policy", "topic policy", "reader role"
+    is_ok: bool
+    detail: str = ""
+    failure: Failure | None = None

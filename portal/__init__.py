@@ -1,0 +1,1 @@
+"""The project: settings, URLs, ASGI, Celery. Wiring, no behaviour."""

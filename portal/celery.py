@@ -1,0 +1,24 @@
+"""How Celery runs: as muscle. The database remembers what is due, so nothing here is kept or retried."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+from django.conf import settings  # noqa: E402 - the settings module must be named first
+
+app = Celery("portal", broker=settings.REDIS_URL)
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_default_expires=60,
+    task_default_queue="work",
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    worker_hijack_root_logger=False,
+    imports=("onboarding.tasks",),
+    beat_schedule={
+        "claim-what-is-due": {"task": "onboarding.tick", "schedule": 2.0, "options": {"expires": 4}},
+    },
+)

@@ -1,0 +1,209 @@
+"""Settings, from the environment. `PORTAL_MODE` is development (the default) or production.
+
+In production nothing has a default that could be wrong: a missing value stops the process at start and names itself.
+docs/operations.md lists every variable.
+"""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from onboarding.company import load_company
+from portal import development
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+PORTAL_MODE = env.str("PORTAL_MODE", default="development")
+if PORTAL_MODE not in {"development", "production"}:
+    raise ImproperlyConfigured(f"PORTAL_MODE is {PORTAL_MODE!r}; it must be 'development' or 'production'.")
+IS_PRODUCTION = PORTAL_MODE == "production"
+
+
+def _required_in_production(name: str, development_value: str) -> str:
+    """The variable's value; in production it must be set and not empty."""
+    value = str(env.str(name, default="" if IS_PRODUCTION else development_value))
+    if IS_PRODUCTION and not value:
+        raise ImproperlyConfigured(f"{name} must be set in production. See docs/operations.md.")
+    return value
+
+
+DEBUG = not IS_PRODUCTION and env.bool("DEBUG", default=True)
+SECRET_KEY = _required_in_production("SECRET_KEY", "development-only-" + "x" * 50)
+PUBLIC_URL = _required_in_production("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+ALLOWED_HOSTS = (
+    env.list("ALLOWED_HOSTS", default=[]) if IS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
+)
+if IS_PRODUCTION and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must be set in production. See docs/operations.md.")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- What the company sets -------------------------------------------------------------------------------------
+COMPANY = load_company(Path(_required_in_production("COMPANY_FILE", str(BASE_DIR / "company.example.toml"))))
+
+# --- The cloud -------------------------------------------------------------------------------------------------
+# Honoured in development only: in production an injected endpoint would receive the owners' session tokens.
+CLOUD_ENDPOINT_URL = "" if IS_PRODUCTION else env.str("AWS_ENDPOINT_URL", default="")
+
+# --- Custody ---------------------------------------------------------------------------------------------------
+# The web side has the public key alone; only the worker's environment holds the private ones.
+if IS_PRODUCTION:
+    CUSTODY_PUBLIC_KEY = _required_in_production("CUSTODY_PUBLIC_KEY", "")
+    CUSTODY_PRIVATE_KEYS = env.list("CUSTODY_PRIVATE_KEYS", default=[])
+else:
+    CUSTODY_PUBLIC_KEY = env.str("CUSTODY_PUBLIC_KEY", default="") or development.custody_public_key(BASE_DIR)
+    CUSTODY_PRIVATE_KEYS = env.list("CUSTODY_PRIVATE_KEYS", default=[]) or development.custody_private_keys(BASE_DIR)
+
+# --- Database --------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db_url_config(_required_in_production("DATABASE_URL", f"sqlite:///{BASE_DIR}/portal.sqlite3"))}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Several processes share the file. A transaction that begins as a reader and then writes fails as "locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Broker, and the wake-up for live pages ----------------------------------------------------------------------
+# Losing either loses nothing: the database remembers what is due.
+REDIS_URL = _required_in_production("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.sites",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "csp",
+    "onboarding",
+]
+SITE_ID = 1
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+WSGI_APPLICATION = "portal.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- Sign-in ---------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_PRODUCTION else "http"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+
+if IS_PRODUCTION:
+    EMAIL_CONFIG = env.email_url("EMAIL_URL")
+    vars().update(EMAIL_CONFIG)
+else:
+    EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="onboarding@localhost")
+
+# --- Pages -----------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IS_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- The wall --------------------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if IS_PRODUCTION:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+# --- Logs ------------------------------------------------------------------------------------------------------
+# botocore prints session tokens at DEBUG: it never gets there, whatever LOG_LEVEL says.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {name: {"level": "WARNING"} for name in ("botocore", "boto3", "urllib3", "s3transfer")},
+}
