@@ -38,7 +38,7 @@ class AwsAccount(models.Model):
     contact_email = models.EmailField(_("contact"))
     ticket_url = models.URLField(_("ticket"), blank=True)
     # Made by the portal, never taken from a client; shown only to owners.
-    external_id = models.CharField(max_length=64, default=new_external_id, editable=False)
+    external_id = models.CharField(max_length=64, unique=True, default=new_external_id, editable=False)
     alias = models.CharField(max_length=63, blank=True)
     # Not a secret: remembered so that the same role can be handed over again with one click.
     last_role_arn = models.CharField(max_length=2048, blank=True)

@@ -34,6 +34,9 @@ class Grant(models.Model):
                 | Q(destroyed_at__isnull=False, sealed__isnull=True),
                 name="a_destroyed_grant_holds_nothing",
             ),
+            models.UniqueConstraint(
+                fields=("account",), condition=Q(destroyed_at__isnull=True), name="one_live_grant_per_account"
+            ),
         )
 
     def __str__(self) -> str:
