@@ -210,7 +210,7 @@ def _read_table(kind: type[Any], table: Mapping[str, Any], *, prefix: str) -> An
 
 def _read_key(one: Field[Any], expected: Any, table: Mapping[str, Any], prefix: str) -> Any:
     name = f"{prefix}{one.name}"
-    if is_dataclass(expected):
+    if isinstance(expected, type) and is_dataclass(expected):
         nested = table.get(one.name, {})
         if not isinstance(nested, dict):
             raise CompanyFileError(f"{name}: must be a table")

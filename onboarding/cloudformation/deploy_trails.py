@@ -1,0 +1,1 @@
+REGIONAL_TEMPLATE = "@@regional_trail@@"
