@@ -1,0 +1,27 @@
+"""What every test gets: no way out of this machine."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def _refuse_the_world(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"A test tried to reach {address[0]}: the network beyond loopback is closed.")
+        return connect(self, address)
+
+    return guarded
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _network_is_closed() -> Iterator[None]:
+    """A test that asks the real AWS, or anything else outside, fails at once and says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _refuse_the_world(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", _refuse_the_world(socket.socket.connect_ex))
+        yield
