@@ -24,7 +24,7 @@ from hypercorn.config import Config
 
 logger = logging.getLogger("sandbox")
 
-PATCHES = ("clock", "stacks", "events", "nested", "rights", "roles", "functions")
+PATCHES = ("clock", "names", "stacks", "requests", "nested", "rights", "sessions", "simulation", "roles", "functions")
 """Modules whose `install()` makes ministack behave as AWS does."""
 
 STOP_WITHIN_SECONDS = 1.5
