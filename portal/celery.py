@@ -6,7 +6,7 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-from django.conf import settings  # noqa: E402 - the settings module must be named first
+from django.conf import settings
 
 app = Celery("portal", broker=settings.REDIS_URL)
 app.conf.update(
@@ -16,6 +16,8 @@ app.conf.update(
     task_default_queue="work",
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
+    # A person's act wakes the worker: it must not hang where Redis is gone.
+    broker_transport_options={"socket_connect_timeout": 2},
     worker_hijack_root_logger=False,
     imports=("onboarding.tasks",),
     beat_schedule={

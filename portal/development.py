@@ -1,4 +1,4 @@
-"""Which defaults does a developer's machine get for what production must be given? Never used in production."""
+"""Which defaults does a developer's machine get for what production must be given? Never read there."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Settings, from the environment. `PORTAL_MODE` is development (the default) or production.
 
-In production nothing has a default that could be wrong: a missing value stops the process at start and names itself.
-docs/operations.md lists every variable.
+In production nothing has a default that could be wrong: a missing value stops the process at start and names
+itself. docs/operations.md lists every variable.
 """
 
 from pathlib import Path
@@ -33,43 +33,54 @@ DEBUG = not IS_PRODUCTION and env.bool("DEBUG", default=True)
 SECRET_KEY = _required_in_production("SECRET_KEY", "development-only-" + "x" * 50)
 PUBLIC_URL = _required_in_production("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = (
-    env.list("ALLOWED_HOSTS", default=[]) if IS_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
+    env.list("ALLOWED_HOSTS", default=[])
+    if IS_PRODUCTION
+    else ["localhost", "127.0.0.1", "[::1]", "testserver"]
 )
 if IS_PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must be set in production. See docs/operations.md.")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
-# --- What the company sets -------------------------------------------------------------------------------------
+# --- What the company sets ------------------------------------------------------------------------
 COMPANY = load_company(Path(_required_in_production("COMPANY_FILE", str(BASE_DIR / "company.example.toml"))))
 
-# --- The cloud -------------------------------------------------------------------------------------------------
+# --- The cloud ------------------------------------------------------------------------------------
 # Honoured in development only: in production an injected endpoint would receive the owners' session tokens.
 CLOUD_ENDPOINT_URL = "" if IS_PRODUCTION else env.str("AWS_ENDPOINT_URL", default="")
+# How long after a look at AWS the next one comes; it grows while nothing changes.
+CLOUD_POLL_SECONDS = env.float("CLOUD_POLL_SECONDS", default=5.0)
 
-# --- Custody ---------------------------------------------------------------------------------------------------
+# --- Custody --------------------------------------------------------------------------------------
 # The web side has the public key alone; only the worker's environment holds the private ones.
-if IS_PRODUCTION:
-    CUSTODY_PUBLIC_KEY = _required_in_production("CUSTODY_PUBLIC_KEY", "")
-    CUSTODY_PRIVATE_KEYS = env.list("CUSTODY_PRIVATE_KEYS", default=[])
-else:
-    CUSTODY_PUBLIC_KEY = env.str("CUSTODY_PUBLIC_KEY", default="") or development.custody_public_key(BASE_DIR)
-    CUSTODY_PRIVATE_KEYS = env.list("CUSTODY_PRIVATE_KEYS", default=[]) or development.custody_private_keys(BASE_DIR)
+CUSTODY_PUBLIC_KEY = _required_in_production("CUSTODY_PUBLIC_KEY", "")
+CUSTODY_PRIVATE_KEYS = env.list("CUSTODY_PRIVATE_KEYS", default=[])
+if not CUSTODY_PUBLIC_KEY and not CUSTODY_PRIVATE_KEYS:
+    CUSTODY_PUBLIC_KEY = development.custody_public_key(BASE_DIR)
+    CUSTODY_PRIVATE_KEYS = development.custody_private_keys(BASE_DIR)
 
-# --- Database --------------------------------------------------------------------------------------------------
-DATABASES = {"default": env.db_url_config(_required_in_production("DATABASE_URL", f"sqlite:///{BASE_DIR}/portal.sqlite3"))}
+# --- Database -------------------------------------------------------------------------------------
+DATABASES = {
+    "default": env.db_url_config(
+        _required_in_production("DATABASE_URL", f"sqlite:///{BASE_DIR}/portal.sqlite3")
+    )
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Several processes share the file. A transaction that begins as a reader and then writes fails as "locked".
+    # Several processes share the file. A transaction that reads first and then writes fails as "locked".
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    # In a file, not in memory: tests run threads and processes beside each other, as the product does.
+    DATABASES["default"]["TEST"] = {
+        "NAME": env.str("TEST_DATABASE_FILE", default=str(BASE_DIR / ".run" / "test.sqlite3"))
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Broker, and the wake-up for live pages ----------------------------------------------------------------------
+# --- Broker, and the wake-up for live pages -------------------------------------------------------
 # Losing either loses nothing: the database remembers what is due.
 REDIS_URL = _required_in_production("REDIS_URL", "redis://127.0.0.1:6379/0")
 
@@ -124,7 +135,7 @@ TEMPLATES = [
     }
 ]
 
-# --- Sign-in ---------------------------------------------------------------------------------------------------
+# --- Sign-in --------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -153,7 +164,7 @@ else:
     EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="onboarding@localhost")
 
-# --- Pages -----------------------------------------------------------------------------------------------------
+# --- Pages ----------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
@@ -161,6 +172,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# In development files are served from where they lie; production serves what `collectstatic` gathered.
+WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -170,7 +183,7 @@ STORAGES = {
     },
 }
 
-# --- The wall --------------------------------------------------------------------------------------------------
+# --- The wall -------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
@@ -198,7 +211,7 @@ if IS_PRODUCTION:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
-# --- Logs ------------------------------------------------------------------------------------------------------
+# --- Logs -----------------------------------------------------------------------------------------
 # botocore prints session tokens at DEBUG: it never gets there, whatever LOG_LEVEL says.
 LOGGING = {
     "version": 1,

@@ -1,0 +1,93 @@
+# `make help` explains the targets. Everything is installed below this directory, from the lock files.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
+BIN := .venv/bin
+UV_INSTALL := $(CURDIR)/$(BIN)/uv pip install --quiet --require-hashes
+# Files of the project, whether or not they were committed yet.
+TEMPLATES := $(wildcard onboarding/cloudformation/*.yaml)
+
+.PHONY: help
+help: ## Explain the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# --- Environments ----------------------------------------------------------------------------------------------
+# A stamp is written when its lock file was installed; make compares their ages.
+
+.venv/bootstrap: requirements/bootstrap.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/demo: requirements/demo.lock .venv/bootstrap
+	@test .venv/dev -nt $@ 2>/dev/null || $(UV_INSTALL) --python $(BIN)/python -r $<
+	@touch $@
+
+.venv/dev: requirements/dev.lock .venv/bootstrap
+	@$(UV_INSTALL) --python $(BIN)/python -r $<
+	@touch $@
+
+.venv-sandbox/stamp: requirements/sandbox.lock .venv/bootstrap
+	@test -x .venv-sandbox/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-sandbox
+	@$(UV_INSTALL) --python .venv-sandbox/bin/python -r $<
+	@touch $@
+
+.PHONY: setup
+setup: .venv/dev .venv-sandbox/stamp ## Install everything for working on the project
+
+# --- The demo --------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/demo .venv-sandbox/stamp ## Start the portal with a stand-in for AWS, and say how to play the owner
+	@$(BIN)/python -m demo
+
+.PHONY: demo-check
+demo-check: .venv/demo .venv-sandbox/stamp ## Run one whole onboarding through the web pages and ask the stand-in whether it is true
+	@$(BIN)/python -m demo.check
+
+# --- Tests and checks ------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup ## Run the tests: SQLite with an embedded Redis, then PostgreSQL with Redis, then a browser, as far as they are there
+	@$(BIN)/python -m tests.everything
+
+.PHONY: lint
+lint: setup ## Check style, types, layers, templates, migrations, production settings and lock files
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache | grep -E 'Contracts:|BROKEN|->' ; test $${PIPESTATUS[0]} -eq 0
+	$(BIN)/cfn-lint $(TEMPLATES)
+	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/djlint --quiet --check templates
+	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
+	$(BIN)/python -m tests.production_check
+	$(BIN)/python -m tests.locks
+
+.PHONY: format
+format: setup ## Put code and templates into their one form
+	$(BIN)/ruff format --quiet
+	$(BIN)/ruff check --fix --quiet
+	-$(BIN)/djlint --quiet --reformat templates
+
+# --- Lock files ------------------------------------------------------------------------------------------------
+# Universal (one file for every platform), with hashes, naming no index. The smaller ones agree with the largest.
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: lock
+lock: .venv/bootstrap ## Compile the lock files anew, after a change to pyproject.toml (UPGRADE=--upgrade takes new versions)
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded --extra dev -o requirements/dev.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded -c requirements/dev.lock -o requirements/demo.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) $(UPGRADE) sandbox/requirements.in -o requirements/sandbox.lock
+	$(COMPILE) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.lock
+
+.PHONY: clean
+clean: ## Remove what the demo and the tests left behind (the environments stay)
+	rm -rf .run staticfiles test-results .mypy_cache .ruff_cache .pytest_cache
