@@ -16,14 +16,14 @@ from urllib.parse import quote, urlencode
 
 from onboarding.company import Company, OldSettings
 
-# A stack made by the portal or its Lambda function carries both: which blueprint part it is, and which contents.
+# Every stack of ours carries both: which part of the blueprint it is, and the digest of its contents.
 BLUEPRINT_TAG = "infosec:blueprint"
 DIGEST_TAG = "infosec:blueprint-digest"
 
 # The regional template's description: by it, or by the tag, a regional stack is known as ours.
 REGIONAL_DESCRIPTION = "Infosec's CloudTrail trail for this region, delivered to the central storage account."
 
-# What an owner may choose for a region: leave it alone, or let a same-named stack that isn't ours become ours.
+# What an owner may choose for a region: leave it alone, or make a same-named stack that isn't ours ours.
 REGION_CHOICES = ("skip", "adopt")
 
 _SOURCES = Path(__file__).parent / "cloudformation"
@@ -95,7 +95,7 @@ def trails_parameters(
 ) -> dict[str, str]:
     """All parameters of the CloudTrail parent stack.
 
-    `choices` maps a region to one of REGION_CHOICES. Regions are sorted, so that equal sets give equal parameters.
+    `choices` maps a region to one of REGION_CHOICES. Equal sets of regions give equal parameters.
     Raises ValueError for a choice that the template would refuse.
     """
     for region, choice in choices.items():
@@ -127,7 +127,7 @@ def is_current(
     tags: Mapping[str, str],
     parameters: Mapping[str, str],
 ) -> bool:
-    """Whether a live stack with these tags and parameters is what the blueprint, with `wanted`, would make it.
+    """Whether a live stack with these tags and parameters is what the blueprint and `wanted` make it.
 
     `Attempt` is no part of what a stack is: it only asks the Lambda function to look again.
     """
@@ -149,7 +149,7 @@ def template_url(template: Template, company: Company) -> str | None:
 def quick_create_url(
     stack: StackBlueprint, company: Company, *, region: str, parameters: Mapping[str, str]
 ) -> str | None:
-    """A link into the AWS console that opens this stack's creation, filled in; None without published templates.
+    """A link that opens this stack's creation in the AWS console, filled in; None without a bucket.
 
     Everything stands behind "#", so that parameters reach no server's log.
     """
@@ -243,17 +243,18 @@ def _handover_description(company: Company) -> str:
         else "Templates are not published, so what the two new stacks contain is fenced by their names alone."
     )
     return (
-        f"Lets {company.name}'s onboarding portal, and nobody else, survey this account, delete the old audit stack,"
-        f" and create {company.roles.stack_name} and {company.trails.parent_stack_name}; one hour at a time, until"
-        f" the date below. {fence} Delete this stack when the onboarding is done, or at any time to end the access."
+        f"Lets {company.name}'s onboarding portal, and nobody else, survey this account, delete the old audit"
+        f" stack, and create {company.roles.stack_name} and {company.trails.parent_stack_name}; one hour at a"
+        f" time, until the date below. {fence} Delete this stack when the onboarding is done, or at any time"
+        f" to end the access."
     )
 
 
 def generated_name_pattern(stack_name: str) -> str:
     """The names CloudFormation generates for a stack's roles and functions, as a pattern for policies.
 
-    "<stack>-<logical id>-<13 characters>" within 64; beyond that it cuts the stack's name, at a place that AWS
-    doesn't document but never before its sixteenth character. The longest logical id here has 20 characters.
+    "<stack>-<logical id>-<13 characters>" within 64; beyond that the stack's name is cut, at a place that
+    AWS doesn't document; seen never before its sixteenth character. Our longest logical id has 20.
     """
     return (
         f"{stack_name}-*"
@@ -289,7 +290,7 @@ def _template(name: str, values: Mapping[str, object]) -> Template:
     return Template(name, body, hashlib.sha256(body.encode()).hexdigest())
 
 
-# "# @@if key@@ … # @@end@@", each on a line of its own, keeps what lies between only when the value isn't empty.
+# "# @@if key@@ … # @@end@@", each on its own line, keeps what lies between only when the value isn't empty.
 _BLOCK = re.compile(r"^ *# @@(if|unless) (\w+)@@\n(.*?)^ *# @@end@@\n", re.MULTILINE | re.DOTALL)
 _WHOLE_LINES = re.compile(r"^( *)@@(\w+)@@\n", re.MULTILINE)
 _VALUE = re.compile(r'"@@(\w+)@@"')

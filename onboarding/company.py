@@ -150,7 +150,7 @@ class VerificationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldSettings:
-    """The fingerprints of what the new roles replace: its stacks, by name and by content. May all be empty."""
+    """The fingerprints of what the new roles replace: stacks by name and by content. Any may be empty."""
 
     stack_names: tuple[str, ...] = _key(_each(_stack_name, may_be_empty=True))
     descriptions: tuple[str, ...] = _key(_each(_text, may_be_empty=True))

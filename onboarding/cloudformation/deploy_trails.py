@@ -2,8 +2,8 @@
 
 It runs in the owner's account, with boto3 and nothing else, and is put into `deploy_cloudtrail.yaml` as it
 stands. It answers CloudFormation whatever happens. A region that fails spoils no other, and is no reason to
-answer FAILED either: that would make CloudFormation roll back and remove every trail. It looks at no trail but
-those of its own stacks, so an owner's trail, a shadow or an organization's trail can't be touched.
+answer FAILED either: that would make CloudFormation roll back and remove every trail. It looks at no trail
+but those of its own stacks, so an owner's trail, a shadow or an organization's trail can't be touched.
 """
 
 import hashlib
@@ -114,7 +114,7 @@ def respond(event: Mapping[str, Any], clients: Callable[[], Any], clock: Any) ->
             results = remove_everywhere(order, clients(), clock)
             fails = [one for one in results if one.verdict in ("failed", "pending") and one.seen]
         else:
-            # Another name is another resource: CloudFormation then sends Delete for the one with the old name.
+            # Another name is another resource: CloudFormation then sends Delete for the one of the old name.
             answer["PhysicalResourceId"] = f"regional-trails-{order.stack_name}"
             results = cover(order, dropped_regions(event, order), clients(), clock)
             going = [one for one in results if one.verdict != "failed" or one.seen]
