@@ -70,9 +70,9 @@ class Stack:
     root_id: str = ""
     service_role_arn: str = ""
     is_termination_protected: bool = False
-    tags: Mapping[str, str] = field(default=NOTHING)
-    parameters: Mapping[str, str] = field(default=NOTHING)
-    outputs: Mapping[str, str] = field(default=NOTHING)
+    tags: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    parameters: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    outputs: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     # None until asked for: listing stacks doesn't tell.
     resources: tuple[StackResource, ...] | None = None
     template_body: str | None = None

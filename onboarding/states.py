@@ -29,20 +29,23 @@ OPEN_RUN_STATUSES = frozenset(set(RunStatus) - SETTLED_RUN_STATUSES)
 
 RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.DRAFT: frozenset({RunStatus.SURVEYING, RunStatus.CANCELLED}),
+    # Verifying at once when the account is already right: nothing is written, so nothing waits for approval.
     RunStatus.SURVEYING: frozenset(
         {
             RunStatus.PLANNED,
+            RunStatus.VERIFYING,
             RunStatus.NEEDS_ACCESS,
             RunStatus.NEEDS_OWNER,
             RunStatus.FAILED,
             RunStatus.CANCELLED,
         }
     ),
-    # Planned again when the world changed before the first write; verifying at once when nothing is to do.
+    # Planned again when the world changed before the first write; verifying when there is nothing to write.
     RunStatus.PLANNED: frozenset(
         {
             RunStatus.SURVEYING,
             RunStatus.RUNNING,
+            RunStatus.VERIFYING,
             RunStatus.NEEDS_ACCESS,
             RunStatus.FAILED,
             RunStatus.CANCELLED,

@@ -50,7 +50,9 @@ class AwsAccount(models.Model):
         verbose_name = _("account")
         ordering = ("number",)
         constraints = (
-            models.CheckConstraint(condition=models.Q(number__regex=r"^[0-9]{12}$"), name="account_number_is_12_digits"),
+            models.CheckConstraint(
+                condition=models.Q(number__regex=r"^[0-9]{12}$"), name="account_number_is_12_digits"
+            ),
         )
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One execution of a plan for one account. Status, and whatever explains it, change only with an Event."""
+    """One execution of a plan for one account. Status and what explains it change only with an Event."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(AwsAccount, on_delete=models.CASCADE, related_name="runs")
@@ -49,7 +49,8 @@ class Run(models.Model):
     approved_at = models.DateTimeField(null=True, blank=True)
     # Raised for each UpdateStack that asks the Lambda to try the unsettled regions again.
     attempt = models.PositiveIntegerField(default=1)
-    # Why it stands where it stands: a remedy's code, and the AWS failure's fields (observed.Failure as a dict).
+    # Why it stands where it stands: a remedy's code, and the AWS failure's fields (observed.Failure as a
+    # dict).
     reason_code = models.CharField(max_length=64, blank=True)
     failure = models.JSONField(null=True, blank=True)
     last_event_number = models.PositiveIntegerField(default=0)

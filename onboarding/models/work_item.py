@@ -21,7 +21,9 @@ class WorkItem(models.Model):
     faults = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("run", "stage", "region"), name="one_item_per_run_stage_region"),)
+        constraints = (
+            models.UniqueConstraint(fields=("run", "stage", "region"), name="one_item_per_run_stage_region"),
+        )
 
     def __str__(self) -> str:
         return f"{self.stage} {self.region} of run {self.run_id}"

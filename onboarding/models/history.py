@@ -1,0 +1,164 @@
+"""Who may change a status? This module alone: together with an Event, in one transaction.
+
+An event's number is allocated by updating the run's row, which the transaction holds until it commits. So
+numbers of one run become visible in order and a reader with a cursor skips none.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from onboarding import wake
+from onboarding.models.event import Event
+from onboarding.models.grant import Grant
+from onboarding.models.run import Run
+from onboarding.models.step import Step
+from onboarding.observed import Failure
+from onboarding.states import (
+    OPEN_RUN_STATUSES,
+    SETTLED_RUN_STATUSES,
+    SETTLED_STEP_STATUSES,
+    RunStatus,
+    StepStatus,
+    may_follow,
+)
+from onboarding.stored import failure_as_json
+
+UNSETTLED_STEP_STATUSES = frozenset(set(StepStatus) - SETTLED_STEP_STATUSES)
+
+# A change of one of these is worth telling people; of the others (tokens, counts, times) it isn't.
+_TOLD_OF_A_STEP = ("status", "last_move", "aws_status", "reason_code")
+
+
+def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = None, **data: Any) -> Event:
+    """Write the next event of a run. Inside the caller's transaction it commits or vanishes with it."""
+    with transaction.atomic():
+        Run.objects.filter(pk=run_id).update(last_event_number=F("last_event_number") + 1)
+        number = Run.objects.values_list("last_event_number", flat=True).get(pk=run_id)
+        event = Event.objects.create(
+            run_id=run_id, number=number, kind=kind, region=region, step_id=step_id, data=data
+        )
+        wake.announce(run_id)
+    return event
+
+
+def move_run(
+    run: Run,
+    to: RunStatus,
+    *,
+    expect: Collection[RunStatus],
+    reason_code: str = "",
+    failure: Failure | None = None,
+    by_id: int | None = None,
+    **fields: Any,
+) -> bool:
+    """Move a run to another status if it still stands in one of `expect`; False, and nothing done, otherwise.
+
+    `fields` are further columns to set with it. `deadline_at` belongs to a status and is cleared unless
+    given. `by_id` is the user whose act it was. `run` is brought up to date in place. Raises ValueError for a
+    move that `states.RUN_TRANSITIONS` doesn't know, as that is a mistake in the program and not a race.
+    """
+    for before in expect:
+        if not may_follow(before, to):
+            raise ValueError(f"A run never moves from {before} to {to}.")
+    with transaction.atomic():
+        before = RunStatus(Run.objects.select_for_update().values_list("status", flat=True).get(pk=run.pk))
+        if before not in expect:
+            return False
+        now = timezone.now()
+        changes: dict[str, Any] = {
+            "deadline_at": None,
+            **fields,
+            "status": to,
+            "status_since": now,
+            "reason_code": reason_code,
+            "failure": failure_as_json(failure) if failure else None,
+        }
+        if to in SETTLED_RUN_STATUSES:
+            changes["finished_at"] = now
+        Run.objects.filter(pk=run.pk).update(**changes)
+        record(
+            run.pk,
+            "run.status",
+            before=before,
+            status=to,
+            reason_code=reason_code,
+            failure=changes["failure"],
+            by_id=by_id,
+        )
+    _bring_up_to_date(run, changes)
+    return True
+
+
+def move_step(
+    step: Step,
+    to: StepStatus,
+    *,
+    expect: Collection[StepStatus] = UNSETTLED_STEP_STATUSES,
+    reason_code: str = "",
+    failure: Failure | None = None,
+    **fields: Any,
+) -> bool:
+    """Move a step, or set its fields in the status it has, if it still stands in one of `expect`.
+
+    False, and nothing done, otherwise. An event is written when something that people see has changed.
+    """
+    with transaction.atomic():
+        stored = Step.objects.select_for_update().get(pk=step.pk)
+        if StepStatus(stored.status) not in expect:
+            return False
+        now = timezone.now()
+        changes: dict[str, Any] = {
+            **fields,
+            "status": to,
+            "reason_code": reason_code,
+            "failure": failure_as_json(failure) if failure else None,
+            "finished_at": now if to in SETTLED_STEP_STATUSES else None,
+        }
+        if stored.started_at is None and to != StepStatus.WAITING:
+            changes["started_at"] = now
+        Step.objects.filter(pk=step.pk).update(**changes)
+        if any(name in changes and changes[name] != getattr(stored, name) for name in _TOLD_OF_A_STEP):
+            record(
+                stored.run_id,
+                "step.status",
+                region=stored.region,
+                step_id=stored.pk,
+                kind_of_step=stored.kind,
+                target=stored.target,
+                before=stored.status,
+                status=to,
+                last_move=changes.get("last_move", stored.last_move),
+                aws_status=changes.get("aws_status", stored.aws_status),
+                reason_code=reason_code,
+                failure=changes["failure"],
+            )
+    _bring_up_to_date(step, changes)
+    return True
+
+
+def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None) -> int:
+    """Wipe whatever access is still held to an account, and tell its run. Returns how many grants went."""
+    with transaction.atomic():
+        live = list(
+            Grant.objects.select_for_update().filter(account_id=account_id, destroyed_at=None).order_by("pk")
+        )
+        for grant in live:
+            Grant.objects.filter(pk=grant.pk).update(sealed=None, destroyed_at=now or timezone.now())
+            run = (
+                grant.runs.order_by("-created_at").first()
+                or Run.objects.filter(account_id=account_id, status__in=OPEN_RUN_STATUSES).first()
+            )
+            if run is not None:
+                record(run.pk, "grant.destroyed", grant_id=grant.pk, kind_of_grant=grant.kind, reason=reason)
+    return len(live)
+
+
+def _bring_up_to_date(instance: Run | Step, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(instance, name, value)

@@ -1,0 +1,94 @@
+"""Which stage of a run is next, and which work items does it need?
+
+One work item is one run, one stage, one region, and `steps_of` says which steps it works on:
+
+    survey   one item, region ""
+    admit    one item, region ""
+    remove   one item for each region with an old stack
+    roles    one item, in the home region
+    trails   the parent's item, region ""; one for each region's trail. (The parent lives in the home region,
+             which has a trail of its own too: so the parent's item carries no region.)
+    verify   one item for the roles, region ""; and one for each region
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from onboarding.models.run import Run
+from onboarding.models.step import Step
+from onboarding.models.work_item import WorkItem
+from onboarding.planning import Plan
+from onboarding.states import SETTLED_STEP_STATUSES, Stage, StepKind
+
+# The order in which stages follow one another.
+ORDER = (Stage.ADMIT, Stage.REMOVE, Stage.ROLES, Stage.TRAILS, Stage.VERIFY)
+
+# Steps whose work item is bound to no region, whatever region the step itself names.
+_UNBOUND = (StepKind.ADMIT_ACCOUNT, StepKind.DEPLOY_TRAILS, StepKind.VERIFY_ROLES)
+
+
+def lay_out(run: Run, plan: Plan) -> None:
+    """Replace a run's steps by the plan's. What an earlier plan of the run did stays told by its events."""
+    with transaction.atomic():
+        run.work_items.exclude(stage=Stage.SURVEY).delete()
+        run.steps.all().delete()
+        Step.objects.bulk_create(
+            Step(
+                run=run,
+                ordinal=planned.ordinal,
+                stage=planned.stage,
+                kind=planned.kind,
+                goal=planned.goal,
+                region=planned.region,
+                target=planned.target,
+                stack_id=planned.stack_id,
+                template_digest=planned.template_digest,
+            )
+            for planned in plan.steps
+        )
+
+
+def next_stage(run: Run) -> Stage | None:
+    """The first stage that still has an unsettled step; None when every step is settled."""
+    unsettled = set(
+        run.steps.exclude(status__in=SETTLED_STEP_STATUSES).values_list("stage", flat=True).distinct()
+    )
+    return next((stage for stage in ORDER if stage in unsettled), None)
+
+
+def open_stage(run: Run, stage: Stage, *, now: datetime | None = None) -> int:
+    """Make a stage's work items due now, creating those that are missing; returns how many are due.
+
+    Only items with an unsettled step; a survey has no steps and always one item. An item that somebody still
+    holds is taken from them: they look again before they write, and what they record is refused.
+    """
+    regions = [""] if stage == Stage.SURVEY else sorted(_regions_with_work(run, stage))
+    for region in regions:
+        WorkItem.objects.update_or_create(
+            run=run,
+            stage=stage,
+            region=region,
+            defaults={"due_at": now or timezone.now(), "holder": "", "lease_until": None, "faults": 0},
+        )
+    return len(regions)
+
+
+def close_all(run: Run) -> None:
+    """Nothing of this run is due any more, and nobody holds any of it."""
+    run.work_items.update(due_at=None, holder="", lease_until=None)
+
+
+def steps_of(item: WorkItem) -> QuerySet[Step]:
+    """The steps that a work item works on, settled ones included, in order."""
+    steps = Step.objects.filter(run_id=item.run_id, stage=item.stage).order_by("ordinal")
+    if item.region:
+        return steps.filter(region=item.region).exclude(kind__in=_UNBOUND)
+    return steps.filter(kind__in=_UNBOUND)
+
+
+def _regions_with_work(run: Run, stage: Stage) -> set[str]:
+    unsettled = run.steps.filter(stage=stage).exclude(status__in=SETTLED_STEP_STATUSES)
+    return {"" if kind in _UNBOUND else region for kind, region in unsettled.values_list("kind", "region")}

@@ -1,0 +1,59 @@
+"""How does a user make an account known to the portal?"""
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.models import AwsAccount, Ownership
+from onboarding.services.refusals import Refused
+
+
+class AlreadyRegistered(Refused):
+    """Somebody else answers for the account."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "already_registered",
+            _(
+                "Somebody else has registered this account. Ask them or infosec to make you an owner; "
+                "nothing was changed."
+            ),
+        )
+
+
+class NotAnAccount(Refused):
+    """A field is missing or malformed. Forms say so earlier and better; this guards every other way in."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("not_an_account", text)
+
+
+def register(user: User, *, number: str, name: str, contact_email: str, ticket_url: str = "") -> AwsAccount:
+    """The account, registered for `user`; their own again, with these details, if they registered it before.
+
+    Raises AlreadyRegistered when it is another's, NotAnAccount when a field can't be right.
+    """
+    details = {"name": name, "contact_email": contact_email, "ticket_url": ticket_url}
+    candidate = AwsAccount(number=number, **details)
+    try:
+        candidate.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise NotAnAccount(" ".join(error.messages)) from None
+    try:
+        with transaction.atomic():
+            candidate.save()
+            Ownership.objects.create(account=candidate, user=user)
+            return candidate
+    except IntegrityError:
+        # Registered before, or this very moment in another tab: the database decides who was first.
+        return _own_again(user, number, details)
+
+
+def _own_again(user: User, number: str, details: dict[str, str]) -> AwsAccount:
+    account = AwsAccount.objects.filter(number=number, ownerships__user=user).first()
+    if account is None:
+        raise AlreadyRegistered
+    AwsAccount.objects.filter(pk=account.pk).update(**details)
+    account.refresh_from_db()
+    return account

@@ -1,0 +1,69 @@
+"""How does an owner agree to exactly the plan they have read?"""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import wake
+from onboarding.models import Run
+from onboarding.models.history import destroy_grants, move_run, record
+from onboarding.models.stages import lay_out, next_stage, open_stage
+from onboarding.planning import Plan
+from onboarding.services.ownership import demand_ownership
+from onboarding.services.refusals import Refused
+from onboarding.states import RunStatus, Stage
+
+
+class PlanChanged(Refused):
+    """What was read isn't what the run would do now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "plan_changed",
+            _("The plan has changed since you opened it. Nothing was started. Read it again, then approve."),
+        )
+
+
+class NothingToApprove(Refused):
+    """The run has no plan that waits for approval."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing_to_approve", _("This run has no plan that waits for approval."))
+
+
+def approve(user: User, run: Run, digest: str) -> None:
+    """Approve the plan with this digest and start on it; again, for the same digest, has no effect.
+
+    A plan without writes needs no access: the grant is destroyed and the run goes on to verifying.
+    Raises NotOwner, PlanChanged, NothingToApprove.
+    """
+    demand_ownership(user, run.account)
+    with transaction.atomic():
+        current = Run.objects.select_for_update().get(pk=run.pk)
+        if current.status != RunStatus.PLANNED:
+            if current.approved_digest == digest and digest and not current.is_settled:
+                run.refresh_from_db()
+                return
+            raise NothingToApprove
+        if not current.plan or digest != current.plan_digest:
+            raise PlanChanged
+        plan = Plan.from_json(current.plan)
+        lay_out(current, plan)
+        record(current.pk, "plan.approved", digest=digest, by_id=user.pk)
+        _start(current, plan, approved_digest=digest, approved_by_id=user.pk, approved_at=timezone.now())
+        wake.wake(current.pk)
+    run.refresh_from_db()
+
+
+def _start(run: Run, plan: Plan, *, approved_by_id: int, **approved: Any) -> None:
+    approved["approved_by_id"] = approved_by_id
+    if plan.is_empty:
+        destroy_grants(run.account_id, reason="nothing_to_write")
+        move_run(run, RunStatus.VERIFYING, expect=[RunStatus.PLANNED], by_id=approved_by_id, **approved)
+        open_stage(run, Stage.VERIFY)
+    else:
+        move_run(run, RunStatus.RUNNING, expect=[RunStatus.PLANNED], by_id=approved_by_id, **approved)
+        open_stage(run, next_stage(run) or Stage.VERIFY)

@@ -1,0 +1,77 @@
+"""How does an owner stop a run, and what becomes of what was already sent?
+
+Before anything is in flight, at once. Otherwise the run keeps its access until AWS has settled what was sent:
+the engine waits for that and then cancels it, leaving things as they are.
+"""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from onboarding import wake
+from onboarding.models import Run
+from onboarding.models.history import destroy_grants, move_run, record
+from onboarding.models.stages import close_all, next_stage, open_stage
+from onboarding.services.ownership import demand_ownership
+from onboarding.services.refusals import Refused
+from onboarding.states import RunStatus, StepStatus
+
+_NEVER_IN_FLIGHT = (RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED)
+_MAY_BE_IN_FLIGHT = (RunStatus.RUNNING, RunStatus.NEEDS_ACCESS, RunStatus.NEEDS_OWNER)
+
+
+class CannotCancel(Refused):
+    """There is nothing left that cancelling would stop."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cannot_cancel", _("Everything has been done already, so there is nothing left to cancel.")
+        )
+
+
+def cancel(user: User, run: Run) -> None:
+    """Stop a run; again, has no effect. Raises NotOwner, CannotCancel."""
+    demand_ownership(user, run.account)
+    with transaction.atomic():
+        current = Run.objects.select_for_update().get(pk=run.pk)
+        status = RunStatus(current.status)
+        if status in {RunStatus.CANCELLING, RunStatus.CANCELLED}:
+            pass
+        elif status not in _NEVER_IN_FLIGHT + _MAY_BE_IN_FLIGHT:
+            raise CannotCancel
+        elif status == RunStatus.RUNNING or _is_in_flight(current):
+            move_run(current, RunStatus.CANCELLING, expect=_MAY_BE_IN_FLIGHT, by_id=user.pk)
+            stage = next_stage(current)
+            if stage is not None:
+                open_stage(current, stage)
+            wake.wake(current.pk)
+        else:
+            _cancel_at_once(current, status, by_id=user.pk)
+    run.refresh_from_db()
+
+
+def leave_as_is(user: User, run: Run) -> None:
+    """Of a run being cancelled: keep what was done. At once if nothing is in flight, else when it settles."""
+    demand_ownership(user, run.account)
+    with transaction.atomic():
+        current = Run.objects.select_for_update().get(pk=run.pk)
+        if current.status == RunStatus.CANCELLING:
+            record(current.pk, "owner.note", choice="leave_as_is", by_id=user.pk)
+            if _is_in_flight(current):
+                wake.wake(current.pk)
+            else:
+                _cancel_at_once(current, RunStatus.CANCELLING, by_id=user.pk)
+        elif current.status != RunStatus.CANCELLED:
+            raise CannotCancel
+    run.refresh_from_db()
+
+
+def _is_in_flight(run: Run) -> bool:
+    """Whether a request may have been sent whose outcome isn't known yet."""
+    return run.steps.filter(status=StepStatus.WORKING).exclude(last_move="").exists()
+
+
+def _cancel_at_once(run: Run, status: RunStatus, *, by_id: int) -> None:
+    destroy_grants(run.account_id, reason="cancelled")
+    close_all(run)
+    move_run(run, RunStatus.CANCELLED, expect=[status], reason_code="cancelled_by_owner", by_id=by_id)
