@@ -4,7 +4,9 @@ In production nothing has a default that could be wrong: a missing value stops t
 itself. docs/operations.md lists every variable.
 """
 
+import os
 from pathlib import Path
+from tempfile import gettempdir
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -71,13 +73,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    # In a file, not in memory: tests run threads and processes beside each other, as the product does.
-    DATABASES["default"]["TEST"] = {
-        "NAME": env.str("TEST_DATABASE_FILE", default=str(BASE_DIR / ".run" / "test.sqlite3"))
-    }
+    # For tests a file too, not memory: they run threads and processes beside each other, as the product does.
+    DATABASES["default"]["TEST"] = {"NAME": f"{gettempdir()}/onboarding-test-{os.getpid()}.sqlite3"}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["TEST"] = {"NAME": f"onboarding_test_{os.getpid()}"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Broker, and the wake-up for live pages -------------------------------------------------------
