@@ -1,0 +1,261 @@
+"""With whose rights, and where, is AWS asked?
+
+Never falls back to the worker's own identity: whoever asks for a session of somebody else's credentials
+gets exactly those or an error.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+import botocore.session
+from botocore.config import Config
+from botocore.loaders import Loader
+
+from onboarding.aws.errors import CALL_ERRORS, AwsFailure, ask, translate
+from onboarding.credentials import TemporaryCredentials
+from onboarding.observed import Failure
+from onboarding.states import FailureKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_account import AccountClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudtrail import CloudTrailClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
+
+# Enabled in every account, the home of global services, and always with an STS endpoint of its own.
+GLOBAL_REGION = "us-east-1"
+
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 10
+ATTEMPTS = 3
+
+# One loader for the process: each further session with a loader of its own costs 90 ms and 10 MB.
+_LOADER = Loader()
+
+# A role may allow less than we ask for, and a chained role never more than an hour.
+_DURATIONS_SECONDS = (3600, 900)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Which AWS-compatible endpoint is asked: None is AWS itself; `run` is shown in the user agent."""
+
+    endpoint_url: str | None = None
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredCall:
+    """One answer of AWS, as a listener of a session hears it."""
+
+    service: str
+    operation: str
+    region: str
+    http_status: int
+    request_id: str
+
+
+Listener = Callable[[AnsweredCall], None]
+
+
+@dataclass(slots=True, eq=False)
+class AwsSession:
+    """Clients of one identity. Safe to share between threads; `close` it when its work is done.
+
+    `credentials` is None for the worker's own identity only. `expires_at` is known for assumed roles.
+    `listener` hears of each answer, on the thread that asked.
+    """
+
+    cloud: Cloud
+    credentials: TemporaryCredentials | None = field(repr=False)
+    expires_at: datetime | None = None
+    listener: Listener | None = field(default=None, repr=False)
+    _core: botocore.session.Session = field(init=False, repr=False)
+    _clients: dict[tuple[str, str], Any] = field(init=False, repr=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.credentials is not None:
+            _assert_complete(self.credentials)
+        self._core = botocore.session.Session()
+        self._core.register_component("data_loader", _LOADER)
+        # Tokens of the global endpoint aren't valid in opt-in regions.
+        self._core.set_config_variable("sts_regional_endpoints", "regional")
+
+    @overload
+    def client(self, service: Literal["account"], region: str = ...) -> "AccountClient": ...
+    @overload
+    def client(self, service: Literal["cloudformation"], region: str) -> "CloudFormationClient": ...
+    @overload
+    def client(self, service: Literal["cloudtrail"], region: str) -> "CloudTrailClient": ...
+    @overload
+    def client(self, service: Literal["ec2"], region: str = ...) -> "EC2Client": ...
+    @overload
+    def client(self, service: Literal["iam"], region: str = ...) -> "IAMClient": ...
+    @overload
+    def client(self, service: Literal["s3"], region: str) -> "S3Client": ...
+    @overload
+    def client(self, service: Literal["sns"], region: str) -> "SNSClient": ...
+    @overload
+    def client(self, service: Literal["sts"], region: str = ...) -> "STSClient": ...
+
+    def client(self, service: str, region: str = GLOBAL_REGION) -> Any:
+        """The client for a service and region, made once."""
+        failure: Failure | None = None
+        # botocore sessions must not make two clients at once; the clients themselves may be shared.
+        with self._lock:
+            if (service, region) not in self._clients:
+                try:
+                    self._clients[service, region] = self._make_client(service, region)
+                except CALL_ERRORS as error:
+                    failure = translate(error, service=service, region=region)
+        if failure is not None:
+            raise AwsFailure(failure)
+        return self._clients[service, region]
+
+    def _make_client(self, service: str, region: str) -> Any:
+        settings: dict[str, Any] = {"endpoint_url": self.cloud.endpoint_url, "config": _config(self.cloud)}
+        if self.credentials is not None:
+            settings["aws_access_key_id"] = self.credentials.access_key_id
+            settings["aws_secret_access_key"] = self.credentials.secret_access_key
+            settings["aws_session_token"] = self.credentials.session_token
+        make: Any = self._core.create_client
+        made = make(service, region_name=region, **settings)
+        if self.listener is not None:
+            made.meta.events.register("after-call", _Ear(self.listener, service, region))
+        return made
+
+    def close(self) -> None:
+        """Close the clients' connections. The session can go on being used: it makes new ones."""
+        with self._lock:
+            clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """Tells a session's listener of one answer."""
+
+    listener: Listener
+    service: str
+    region: str
+
+    def __call__(self, *, parsed: dict[str, Any], model: Any, **_rest: Any) -> None:
+        metadata = parsed.get("ResponseMetadata", {})
+        self.listener(
+            AnsweredCall(
+                service=self.service, operation=model.name, region=self.region,
+                http_status=int(metadata.get("HTTPStatusCode") or 0),
+                request_id=str(metadata.get("RequestId") or ""),
+            )
+        )  # fmt: skip
+
+
+def _config(cloud: Cloud) -> Config:
+    product = "onboarding-portal/0.1"
+    # Typed as Any: the stubs of botocore don't know every option.
+    make: Any = Config
+    return cast(
+        Config,
+        make(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=10,
+            user_agent_extra=f"{product} run/{cloud.run}" if cloud.run else product,
+            # An AWS_ENDPOINT_URL slipped into the environment would receive the owner's token.
+            ignore_configured_endpoint_urls=True,
+            # Not every endpoint has a host name for each bucket.
+            s3={"addressing_style": "path"} if cloud.endpoint_url else None,
+        ),
+    )
+
+
+def _assert_complete(credentials: TemporaryCredentials) -> None:
+    """botocore takes missing credentials for a wish to use the worker's own: refuse them here."""
+    parts = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    if not all(part and part.strip() for part in parts):
+        raise AwsFailure(
+            Failure(
+                kind=FailureKind.OURS,
+                code="IncompleteCredentials",
+                message="Key id, secret and session token are all required.",
+            )
+        )
+
+
+def own_session(cloud: Cloud, *, listener: Listener | None = None) -> AwsSession:
+    """The worker's own identity, as its environment gives it."""
+    return AwsSession(cloud, credentials=None, listener=listener)
+
+
+def session_from(
+    cloud: Cloud, credentials: TemporaryCredentials, *, listener: Listener | None = None
+) -> AwsSession:
+    """A session of handed-over credentials; raises AwsFailure when a part of them is missing."""
+    _assert_complete(credentials)
+    return AwsSession(cloud, credentials=credentials, listener=listener)
+
+
+def assume_role(
+    session: AwsSession,
+    role_arn: str,
+    *,
+    external_id: str | None,
+    session_name: str,
+    policy: str | None = None,
+    duration_seconds: int = 3600,
+    listener: Listener | None = None,
+) -> AwsSession:
+    """A session of the role, narrowed by `policy` (JSON, at most 2,048 characters).
+
+    Asks for less when the role allows less than `duration_seconds`. `listener` defaults to the session's.
+    """
+    request: dict[str, Any] = {"RoleArn": role_arn, "RoleSessionName": session_name}
+    if external_id is not None:
+        request["ExternalId"] = external_id
+    if policy is not None:
+        request["Policy"] = policy
+    durations = [duration_seconds, *(seconds for seconds in _DURATIONS_SECONDS if seconds < duration_seconds)]
+    while True:
+        try:
+            answer = ask(session.client("sts").assume_role, DurationSeconds=durations.pop(0), **request)
+        except AwsFailure as refusal:
+            if not durations or not _is_too_long(refusal.failure):
+                raise
+        else:
+            return _of_role(session, answer["Credentials"], listener)
+
+
+def _of_role(session: AwsSession, given: "CredentialsTypeDef", listener: Listener | None) -> AwsSession:
+    return AwsSession(
+        session.cloud,
+        credentials=TemporaryCredentials(
+            access_key_id=given["AccessKeyId"],
+            secret_access_key=given["SecretAccessKey"],
+            session_token=given["SessionToken"],
+        ),
+        expires_at=given["Expiration"],
+        listener=listener or session.listener,
+    )
+
+
+def _is_too_long(failure: Failure) -> bool:
+    return failure.code == "ValidationError" and (
+        "MaxSessionDuration" in failure.message or "role chaining" in failure.message
+    )
+
+
+def compact(policy: dict[str, Any]) -> str:
+    """A policy as the shortest JSON: session policies are counted by the character."""
+    return json.dumps(policy, separators=(",", ":"))
