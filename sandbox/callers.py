@@ -74,10 +74,9 @@ def _principal(caller: Caller) -> iam_evaluator.PrincipalInfo:
     return principal
 
 
-def _labelled_limits(caller: Caller, principal: iam_evaluator.PrincipalInfo) -> list[tuple[str, Any]]:
-    """What narrows the caller's rights, with AWS's word for it; a boundary comes before the session policy."""
-    session = sts._sessions.get(caller.access_key) or {}
-    has_session_policy = session.get("SessionPolicies") is not None and not caller.service_role_arn
+def labelled_limits(access_key: str, principal: iam_evaluator.PrincipalInfo) -> list[tuple[str, Any]]:
+    """What narrows the rights of this key's owner, with AWS's word for it; a boundary comes before session policies."""
+    has_session_policy = (sts._sessions.get(access_key) or {}).get("SessionPolicies") is not None
     words = ["permissions boundary", "session policy"]
     if len(principal.limits) == 1:
         words = ["session policy" if has_session_policy else "permissions boundary"]
@@ -116,7 +115,8 @@ def require(action: str, resource: str, **keys: Any) -> None:
         principal_arn=principal.arn, principal_type=principal.type, principal_account=principal.account,
         action=action, resource_arn=resource, region="us-east-1" if service == "iam" else get_region(),
         service_context=condition_keys, principal_keys=principal.keys)
-    reason = why_denied(context, principal.policies, _labelled_limits(caller, principal))
+    key = "" if caller.service_role_arn else caller.access_key
+    reason = why_denied(context, principal.policies, labelled_limits(key, principal))
     if reason:
         raise Refused(
             f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {reason}", service)
