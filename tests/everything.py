@@ -1,8 +1,8 @@
 """`make test`: which tests can be run on this machine, and what has to be left out?
 
 First everything on SQLite with the redis-server that a wheel carries, which any machine can; then what
-depends on the database again on PostgreSQL with a Redis server; then whole onboardings, with a browser where there is
-one. What is left out is said at the end; with REQUIRE_ALL=1 leaving anything out is a failure.
+depends on the database again on PostgreSQL with a Redis server; then whole onboardings, with a browser where
+there is one. What is left out is said at the end; with REQUIRE_ALL=1 leaving anything out is a failure.
 
     DATABASE_URL_POSTGRES   a database server where databases may be created (default: the local one)
     REDIS_URL_SERVER        a Redis server (default: the local one, database 15)
