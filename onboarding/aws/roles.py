@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from onboarding.aws.errors import AwsFailure, ask, collect
+from onboarding.aws.policies import as_list
 from onboarding.aws.session import AwsSession
 from onboarding.observed import Role
 from onboarding.states import FailureKind
@@ -97,10 +98,3 @@ def _narrowed_to(statement: Mapping[str, Any]) -> set[str]:
         if key.lower() == "aws:principalarn"
         for arn in as_list(arns)
     }
-
-
-def as_list(value: Any) -> list[Any]:
-    """In a policy, one value may stand for a list of one."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]

@@ -4,11 +4,10 @@ Never falls back to the worker's own identity: whoever asks for a session of som
 gets exactly those or an error.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import botocore.session
@@ -245,7 +244,7 @@ def _of_role(session: AwsSession, given: "CredentialsTypeDef", listener: Listene
             secret_access_key=given["SecretAccessKey"],
             session_token=given["SessionToken"],
         ),
-        expires_at=given["Expiration"],
+        expires_at=given["Expiration"].astimezone(UTC),
         listener=listener or session.listener,
     )
 
@@ -254,8 +253,3 @@ def _is_too_long(failure: Failure) -> bool:
     return failure.code == "ValidationError" and (
         "MaxSessionDuration" in failure.message or "role chaining" in failure.message
     )
-
-
-def compact(policy: dict[str, Any]) -> str:
-    """A policy as the shortest JSON: session policies are counted by the character."""
-    return json.dumps(policy, separators=(",", ":"))

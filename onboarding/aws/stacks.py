@@ -6,6 +6,7 @@ the caller's stored token, so that a lost answer can be asked again.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from onboarding.aws.errors import AwsFailure, ask, collect
@@ -185,7 +186,7 @@ def events(session: AwsSession, region: str, stack_id: str, token: str = "") -> 
     return tuple(
         StackEvent(
             event_id=event["EventId"],
-            at=event["Timestamp"],
+            at=event["Timestamp"].astimezone(UTC),
             logical_id=event.get("LogicalResourceId", ""),
             resource_type=event.get("ResourceType", ""),
             status=event.get("ResourceStatus", ""),

@@ -1,5 +1,6 @@
 """Which trails does one region see, and do they deliver?"""
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from onboarding.aws.errors import AwsFailure, ask
@@ -34,6 +35,7 @@ def _status(session: AwsSession, region: str, trail_arn: str) -> "GetTrailStatus
 
 
 def _trail(listing: "TrailTypeDef", status: "GetTrailStatusResponseTypeDef | None", region: str) -> Trail:
+    delivered_at = status.get("LatestDeliveryTime") if status else None
     return Trail(
         arn=listing["TrailARN"],
         name=listing["Name"],
@@ -44,7 +46,7 @@ def _trail(listing: "TrailTypeDef", status: "GetTrailStatusResponseTypeDef | Non
         is_multi_region=listing.get("IsMultiRegionTrail", False),
         is_organization=listing.get("IsOrganizationTrail", False),
         is_logging=status.get("IsLogging") if status else None,
-        latest_delivery_at=status.get("LatestDeliveryTime") if status else None,
+        latest_delivery_at=delivered_at.astimezone(UTC) if delivered_at else None,
         latest_delivery_error=status.get("LatestDeliveryError", "") if status else "",
         latest_notification_error=status.get("LatestNotificationError", "") if status else "",
     )
