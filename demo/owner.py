@@ -1,0 +1,70 @@
+"""What does an account's owner do at AWS? Through boto3, with an administrator's session in the account."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from demo.cloud import StandIn
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The owner of one account of the stand-in cloud."""
+
+    cloud: StandIn
+    account: str
+    keys: dict[str, str]
+
+    @classmethod
+    def of(cls, cloud: StandIn, account: str) -> "Owner":
+        return cls(cloud, account, cloud.credentials("role", account=account))
+
+    def enabled_regions(self) -> tuple[str, ...]:
+        known = self.cloud.ask("GET", "accounts")["accounts"]
+        return tuple(
+            next(account["enabled_regions"] for account in known if account["number"] == self.account)
+        )
+
+    def client(self, service: str, region: str) -> Any:
+        session = boto3.session.Session(
+            aws_access_key_id=self.keys["AccessKeyId"],
+            aws_secret_access_key=self.keys["SecretAccessKey"],
+            aws_session_token=self.keys["SessionToken"],
+            region_name=region,
+        )
+        config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
+        make: Any = session.client
+        return make(service, endpoint_url=self.cloud.address, config=config)
+
+    def create_hand_over_role(self, template: str, *, region: str, stack_name: str) -> None:
+        """Create the stack that the wizard offers, as its template is; returns when it is complete."""
+        cloudformation = self.client("cloudformation", region)
+        stack_id = cloudformation.create_stack(
+            StackName=stack_name, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"]
+        )["StackId"]
+        while (status := self.stack_status(region, stack_id)) == "CREATE_IN_PROGRESS":
+            time.sleep(0.1)
+        if status != "CREATE_COMPLETE":
+            raise RuntimeError(f"The hand-over stack is {status}.")
+
+    def stacks(self, region: str) -> list[dict[str, Any]]:
+        """The stacks of a region that are not deleted."""
+        listed = self.client("cloudformation", region).get_paginator("describe_stacks").paginate()
+        return [stack for page in listed for stack in page["Stacks"]]
+
+    def stack_status(self, region: str, stack_id: str) -> str:
+        found = self.client("cloudformation", region).describe_stacks(StackName=stack_id)
+        return str(found["Stacks"][0]["StackStatus"])
+
+    def has_role(self, name: str) -> bool:
+        try:
+            self.client("iam", "us-east-1").get_role(RoleName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchEntity":
+                return False
+            raise
+        return True
