@@ -24,7 +24,13 @@ from hypercorn.config import Config
 
 logger = logging.getLogger("sandbox")
 
-PATCHES = ("clock", "names", "stacks", "requests", "nested", "rights", "sessions", "simulation", "roles", "functions")
+PATCHES = (
+    # Services and credentials: what they answer.
+    "refusals", "credentials", "regions", "organizations", "trail_api", "trail_resource", "log_delivery",
+    # Stacks: how they live, and with whose rights.
+    "clock", "names", "stacks", "requests", "nested", "rights", "conditions", "simulation", "roles", "buckets",
+    "functions",
+)
 """Modules whose `install()` makes ministack behave as AWS does."""
 
 STOP_WITHIN_SECONDS = 1.5
@@ -55,7 +61,28 @@ def _application(options: Options) -> Callable[..., Any]:
     install_patches()
     from ministack.app import app
 
-    return app
+    from sandbox import clock, gateway, regions, scenarios, seeds, settings
+
+    clock.set_speed(options.speed)
+    settings.change(latency_ms=options.latency_ms, log_delivery_seconds=options.log_delivery_seconds)
+    regions.enable_unless_said_otherwise(options.enabled_regions)
+    seeds.read_company(options.company)
+    if options.seed and options.seed not in scenarios.SCENARIOS:
+        raise SystemExit(f"There is no scenario {options.seed!r}.")
+    return gateway.wrap(app)
+
+
+def _seed(options: Options) -> None:
+    from sandbox import seeds
+
+    seeds.play_central_side()
+    if options.seed:
+        seeds.play(options.seed, {})
+
+
+def _quiet() -> None:
+    # Says at each start that a package for a service that we don't offer is missing.
+    logging.getLogger("kms").setLevel(logging.ERROR)
 
 
 def _allow_many_connections() -> None:
@@ -85,6 +112,12 @@ async def _serve(options: Options, listener: socket.socket) -> None:
     config.loglevel = os.environ["LOG_LEVEL"].upper()
     config.accesslog = None
     server = asyncio.ensure_future(serve(application, config, shutdown_trigger=stopping.wait))
+    seeding = asyncio.ensure_future(asyncio.to_thread(_seed, options))
+    await asyncio.wait({server, seeding}, return_when=asyncio.FIRST_COMPLETED)
+    if seeding.done() and (failure := seeding.exception()) is not None:
+        logger.error("seeding failed", exc_info=failure)
+        sys.stderr.flush()
+        os._exit(1)
     sys.stdout.write(f"Stand-in cloud ready: http://{options.host}:{options.port} "
                      f"(console: http://{options.host}:{options.port}/_sandbox/)\n")
     sys.stdout.flush()
@@ -94,6 +127,7 @@ async def _serve(options: Options, listener: socket.socket) -> None:
 def run(options: Options, listener: socket.socket) -> int:
     """Serve until SIGTERM or SIGINT, then leave at once, whatever is still in flight."""
     _allow_many_connections()
+    _quiet()
     asyncio.run(_serve(options, listener))
     sys.stdout.flush()
     # Not sys.exit: Lambda and stack threads of ministack are not daemons, and nothing of ours is left to save.
