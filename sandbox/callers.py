@@ -14,6 +14,8 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import sts
 
+from sandbox import credentials
+
 CALLED_VIA = "cloudformation.amazonaws.com"
 INVALID_TOKEN = "The security token included in the request is invalid."
 EXPIRED_TOKEN = "The security token included in the request is expired"
@@ -47,14 +49,6 @@ def remember(access_key: str) -> Caller:
     caller = Caller(access_key, session.get("Expiration"))
     CALLER.set(caller)
     return caller
-
-
-def may_call_iam(access_key: str) -> bool:
-    """Sessions of GetSessionToken without MFA and federated users' sessions can't call IAM, whatever they may do."""
-    session = sts._sessions.get(access_key)
-    if session is None or session.get("PrincipalType") == "AssumedRole":
-        return True
-    return session.get("PrincipalType") != "FederatedUser" and bool(session.get("MultiFactor"))
 
 
 def _principal(caller: Caller) -> iam_evaluator.PrincipalInfo:
@@ -102,7 +96,7 @@ def require(action: str, resource: str, **keys: Any) -> None:
     if caller is None:
         return
     service = action.partition(":")[0]
-    if service == "iam" and not caller.service_role_arn and not may_call_iam(caller.access_key):
+    if service == "iam" and not caller.service_role_arn and not credentials.may_use_iam(caller.access_key):
         raise Refused(INVALID_TOKEN, service, "InvalidClientTokenId")
     principal = _principal(caller)
     if principal.policies is None:

@@ -26,9 +26,24 @@ logger = logging.getLogger("sandbox")
 
 PATCHES = (
     # Services and credentials: what they answer.
-    "refusals", "credentials", "regions", "organizations", "trail_api", "trail_resource", "log_delivery",
+    "refusals",
+    "credentials",
+    "regions",
+    "organizations",
+    "trail_api",
+    "trail_resource",
+    "log_delivery",
     # Stacks: how they live, and with whose rights.
-    "clock", "names", "stacks", "requests", "nested", "rights", "conditions", "simulation", "roles", "buckets",
+    "clock",
+    "names",
+    "stacks",
+    "requests",
+    "nested",
+    "rights",
+    "conditions",
+    "simulation",
+    "roles",
+    "buckets",
     "functions",
 )
 """Modules whose `install()` makes ministack behave as AWS does."""
@@ -118,8 +133,10 @@ async def _serve(options: Options, listener: socket.socket) -> None:
         logger.error("seeding failed", exc_info=failure)
         sys.stderr.flush()
         os._exit(1)
-    sys.stdout.write(f"Stand-in cloud ready: http://{options.host}:{options.port} "
-                     f"(console: http://{options.host}:{options.port}/_sandbox/)\n")
+    sys.stdout.write(
+        f"Stand-in cloud ready: http://{options.host}:{options.port} "
+        f"(console: http://{options.host}:{options.port}/_sandbox/)\n"
+    )
     sys.stdout.flush()
     await server
 

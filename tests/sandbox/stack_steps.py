@@ -19,6 +19,13 @@ def topic(name: str | None = None, **more: Any) -> dict[str, Any]:
     return {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name} if name else {}, **more}
 
 
+def broken(**more: Any) -> dict[str, Any]:
+    """A resource that Lambda refuses."""
+    return {"Type": "AWS::Lambda::Function", "Properties": {
+        "Runtime": "python2.7", "Handler": "index.handler", "Role": "arn:aws:iam::111122223333:role/none",
+        "Code": {"ZipFile": "pass"}}, **more}
+
+
 def body(**resources: Any) -> str:
     return json.dumps({"Resources": resources})
 
