@@ -1,0 +1,158 @@
+"""What follows when a step settles? The next stage, the verification, or the run's end.
+
+Everything here is called inside a transaction that holds the run.
+"""
+
+from onboarding.engine import grants, parking, readings
+from onboarding.engine.claims import Work, holding
+from onboarding.models import Run, Step, history
+from onboarding.models.stages import close_all, next_stage, open_stage
+from onboarding.observed import Failure
+from onboarding.states import (
+    SETTLED_STEP_STATUSES,
+    WRITING_STAGES,
+    RegionState,
+    RunStatus,
+    Stage,
+    StepKind,
+    StepStatus,
+)
+from onboarding.stored import failure_from_json
+
+_UNSETTLED = frozenset(set(StepStatus) - SETTLED_STEP_STATUSES)
+
+
+def settle(
+    work: Work,
+    step: Step,
+    to: StepStatus,
+    *,
+    reason_code: str = "",
+    failure: Failure | None = None,
+    **fields: object,
+) -> None:
+    """Settle one step of the held item, and go on with whatever that makes possible."""
+    with holding(work) as run:
+        settle_within(run, step, to, reason_code=reason_code, failure=failure, **fields)
+
+
+def settle_within(
+    run: Run,
+    step: Step,
+    to: StepStatus,
+    *,
+    reason_code: str = "",
+    failure: Failure | None = None,
+    **fields: object,
+) -> None:
+    """The same inside a transaction that holds the run already."""
+    if history.move_step(step, to, expect=_UNSETTLED, reason_code=reason_code, failure=failure, **fields):
+        go_on(run, Stage(step.stage))
+
+
+def go_on(run: Run, settled_stage: Stage) -> None:
+    """Open the next stage if `settled_stage` is done; end the run if every stage is."""
+    stage = next_stage(run)
+    if RunStatus(run.status) == RunStatus.CANCELLING:
+        _finish_cancelling(run)
+    elif stage == settled_stage:
+        return
+    elif stage is None:
+        _finish(run)
+    elif _is_not_admitted(run):
+        _stop_before_the_first_write(run)
+    elif stage == Stage.VERIFY and RunStatus(run.status) == RunStatus.RUNNING:
+        _leave_the_account(run)
+    else:
+        open_stage(run, stage)
+
+
+def _is_not_admitted(run: Run) -> bool:
+    admission = run.steps.filter(kind=StepKind.ADMIT_ACCOUNT).first()
+    return admission is not None and admission.status in {StepStatus.FAILED, StepStatus.REFUSED}
+
+
+def _stop_before_the_first_write(run: Run) -> None:
+    """Without admission the logs would be refused: nothing is written in the owner's account."""
+    admission = run.steps.get(kind=StepKind.ADMIT_ACCOUNT)
+    _refuse_unsettled(run, "not_admitted")
+    parking.fail(run, admission.reason_code, failure_from_json(admission.failure))
+
+
+def _leave_the_account(run: Run) -> None:
+    """All that needs the owner's access is settled: give it up at once, then look from outside."""
+    grants.destroy(run, "work_settled")
+    history.move_run(run, RunStatus.VERIFYING, expect={RunStatus.RUNNING})
+    roles = run.steps.filter(kind=StepKind.DEPLOY_ROLES).first()
+    if roles is not None and roles.status != StepStatus.FINISHED:
+        # Nothing can be looked at from outside without the audit role.
+        for step in run.steps.filter(stage=Stage.VERIFY, status__in=_UNSETTLED):
+            _refuse_verification(run, step, roles.reason_code, failure_from_json(roles.failure))
+    for trail in run.steps.filter(kind=StepKind.REGION_TRAIL).exclude(status=StepStatus.FINISHED):
+        # No log can be expected from a region whose trail is known to be missing.
+        for step in run.steps.filter(kind=StepKind.VERIFY_REGION, region=trail.region, status__in=_UNSETTLED):
+            _refuse_verification(run, step, trail.reason_code, failure_from_json(trail.failure))
+    if next_stage(run) is None:
+        _finish(run)
+    else:
+        open_stage(run, Stage.VERIFY)
+
+
+def _refuse_verification(run: Run, step: Step, reason_code: str, failure: Failure | None) -> None:
+    history.move_step(step, StepStatus.REFUSED, expect=_UNSETTLED, reason_code=reason_code, failure=failure)
+    if step.kind == StepKind.VERIFY_REGION:
+        readings.mark(run, step.region, RegionState.FAILED, reason_code=reason_code, failure=failure)
+
+
+def _finish(run: Run) -> None:
+    """Every step is settled. Whatever isn't finished says why the run isn't either."""
+    before = {RunStatus(run.status)}
+    open_step = run.steps.exclude(status=StepStatus.FINISHED).order_by("ordinal").first()
+    if open_step is None:
+        grants.destroy(run, "verified")
+        close_all(run)
+        history.move_run(run, RunStatus.VERIFIED, expect=before)
+        return
+    wrote = run.steps.filter(stage__in=WRITING_STAGES, status=StepStatus.FINISHED)
+    has_effect = (
+        wrote.exclude(stage=Stage.ADMIT).exists() or not run.steps.filter(stage__in=WRITING_STAGES).exists()
+    )
+    failure = failure_from_json(open_step.failure)
+    if not has_effect:
+        parking.fail(run, open_step.reason_code, failure)
+        return
+    grants.destroy(run, "work_settled")
+    close_all(run)
+    history.move_run(
+        run, RunStatus.PARTLY_DONE, expect=before, reason_code=open_step.reason_code, failure=failure
+    )
+
+
+def _finish_cancelling(run: Run) -> None:
+    """Once nothing is in flight any more: no step begins, the access is destroyed, the run is over."""
+    if run.steps.filter(status=StepStatus.WORKING).exists():
+        return
+    _refuse_unsettled(run, "cancelled_by_owner")
+    grants.destroy(run, "cancelled")
+    close_all(run)
+    history.move_run(
+        run, RunStatus.CANCELLED, expect={RunStatus.CANCELLING}, reason_code="cancelled_by_owner"
+    )
+
+
+def _refuse_unsettled(run: Run, reason_code: str) -> None:
+    for step in run.steps.filter(status__in=_UNSETTLED).order_by("ordinal"):
+        history.move_step(step, StepStatus.REFUSED, expect=_UNSETTLED, reason_code=reason_code)
+
+
+def stop_watching(run: Run) -> None:
+    """Give up watching what is still in flight of a run being cancelled: its time is over."""
+    _refuse_unsettled(run, "cancelled_by_owner")
+    _finish_cancelling(run)
+
+
+def stop_verifying(run: Run) -> None:
+    """What isn't verified by now isn't verified."""
+    for step in run.steps.filter(status__in=_UNSETTLED).order_by("ordinal"):
+        _refuse_verification(run, step, "took_too_long", None)
+    _finish(run)

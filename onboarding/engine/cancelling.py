@@ -1,0 +1,72 @@
+"""What becomes of a run that its owner stops? Nothing new begins; what was already asked of AWS is watched to its end.
+
+When nothing is in flight any more the access is destroyed and the run is cancelled (see `advancing`). A function
+that AWS has already started can't be stopped.
+"""
+
+from datetime import timedelta
+
+from onboarding import decisions
+from onboarding.aws import stacks
+from onboarding.aws.errors import AwsFailure
+from onboarding.engine import advancing, deadlines, grants, sessions, steps
+from onboarding.engine.claims import Work, holding
+from onboarding.models import Run, Step, history
+from onboarding.observed import Stack
+from onboarding.states import Condition, Goal, RunStatus, Stage, StepKind, StepStatus
+
+_CANCELLING = frozenset({RunStatus.CANCELLING})
+REASON = "cancelled_by_owner"
+
+
+def look(work: Work, run: Run) -> timedelta | None:
+    waits = [_settle(work, run, step) for step in steps.unsettled(work)]
+    with holding(work, run_in=_CANCELLING) as held:
+        advancing.go_on(held, work.stage)
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
+    if step.status == StepStatus.WAITING or not _has_a_stack(step):
+        _refuse(work, step)
+        return None
+    try:
+        session = sessions.handed_over(run, Stage(work.stage))
+        stack = stacks.describe(session, step.region, step.stack_id or step.target)
+    except (grants.NoGrant, AwsFailure) as trouble:
+        if (
+            isinstance(trouble, AwsFailure)
+            and trouble.failure.kind in steps.PASSING
+            and not steps.is_over(step)
+        ):
+            raise
+        # It can't be watched any more: AWS finishes it by itself, unseen.
+        _refuse(work, step)
+        return None
+    if stack is not None and decisions.condition(stack.status) == Condition.BUSY and not steps.is_over(step):
+        with holding(work):
+            history.move_step(step, StepStatus.WORKING, aws_status=stack.status)
+        return deadlines.next_look(work.looks)
+    if _is_reached(step, stack):
+        advancing.settle(
+            work, step, StepStatus.FINISHED, aws_status=stack.status if stack else "DELETE_COMPLETE"
+        )
+        return None
+    _refuse(work, step)
+    return None
+
+
+def _has_a_stack(step: Step) -> bool:
+    """Whether something of this step may be in flight. Regions follow their parent, and aren't waited for."""
+    return step.kind in {StepKind.REMOVE_STACK, StepKind.DEPLOY_ROLES, StepKind.DEPLOY_TRAILS} and bool(
+        step.last_move
+    )
+
+
+def _is_reached(step: Step, stack: Stack | None) -> bool:
+    condition = decisions.condition(stack.status) if stack is not None else Condition.ABSENT
+    return condition == (Condition.ABSENT if step.goal == Goal.ABSENT else Condition.LIVE)
+
+
+def _refuse(work: Work, step: Step) -> None:
+    advancing.settle(work, step, StepStatus.REFUSED, reason_code=REASON)

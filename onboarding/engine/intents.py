@@ -1,0 +1,75 @@
+"""How is something written in the owner's account so that it happens once?
+
+The intent (move and token) is stored before the request is sent, in a transaction that checks that the claim is
+still ours and the run still running; the answer is recorded after it. An intent without an answer is asked again
+with the same token, which CloudFormation takes for the same request.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from onboarding.aws.session import AnsweredCall
+from onboarding.engine import answers
+from onboarding.engine.claims import Work, holding
+from onboarding.models import Event, Step, history
+from onboarding.states import Move, RunStatus, StepStatus
+
+MOST_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    move: Move
+    token: str
+
+
+class TooManyAttempts(Exception):
+    """The same step was begun too often: something undoes what we do, and going on would never end."""
+
+
+def intend(work: Work, step: Step, move: Move) -> Intent:
+    """Store what is about to be asked. Raises RunStopped, ClaimLost, TooManyAttempts; then nothing may be sent."""
+    answers.forget()
+    with holding(work, run_in=frozenset({RunStatus.RUNNING})):
+        stored = Step.objects.get(pk=step.pk)
+        if stored.last_move == move and not was_answered(stored):
+            history.move_step(step, StepStatus.WORKING)
+            return Intent(move, stored.token)
+        if stored.attempts >= MOST_ATTEMPTS:
+            raise TooManyAttempts
+        attempts = stored.attempts + 1
+        token = f"onb-{work.run_id.hex[:12]}-{stored.pk}-{attempts}"
+        history.move_step(step, StepStatus.WORKING, last_move=move, token=token, attempts=attempts)
+    return Intent(move, token)
+
+
+def was_answered(step: Step) -> bool:
+    """Whether AWS's answer to the step's last intent is recorded."""
+    return Event.objects.filter(
+        run_id=step.run_id, step_id=step.pk, kind="aws.write", data__token=step.token
+    ).exists()
+
+
+def answered_move(step: Step) -> Move | None:
+    """The step's last move that AWS has answered; one whose answer was lost is to be made again."""
+    return Move(step.last_move) if step.last_move and was_answered(step) else None
+
+
+def record_answer(work: Work, step: Step, intent: Intent, *, region: str, stack: str, **fields: Any) -> None:
+    """Record that AWS accepted the request, with its request id, and set the step's `fields`."""
+    answer = answers.last() or AnsweredCall(
+        service="", operation="", region=region, http_status=0, request_id=""
+    )
+    with holding(work):
+        history.record(
+            work.run_id,
+            "aws.write",
+            region=region,
+            step_id=step.pk,
+            service=answer.service,
+            operation=answer.operation,
+            stack=stack,
+            request_id=answer.request_id,
+            token=intent.token,
+        )
+        history.move_step(step, StepStatus.WORKING, **fields)

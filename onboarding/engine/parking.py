@@ -1,0 +1,34 @@
+"""How does a run stop for want of access, and how does it wait for its owner?"""
+
+from onboarding.engine import grants, sessions
+from onboarding.engine.claims import Work, holding
+from onboarding.models import Run, history
+from onboarding.models.stages import close_all
+from onboarding.observed import Failure
+from onboarding.states import RunStatus
+
+_NEEDING_ACCESS = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
+
+
+def needs_access(work: Work, reason_code: str, failure: Failure | None) -> None:
+    """Let everything of the run rest until its owner hands over anew; what was held is of no use and destroyed.
+
+    Raises RunStopped when the run is in no status that needs access, ClaimLost.
+    """
+    with holding(work, run_in=_NEEDING_ACCESS) as run:
+        grant_id = run.grant_id
+        grants.destroy(run, reason_code)
+        close_all(run)
+        history.move_run(
+            run, RunStatus.NEEDS_ACCESS, expect=_NEEDING_ACCESS, reason_code=reason_code, failure=failure
+        )
+    if grant_id is not None:
+        sessions.forget(grant_id)
+
+
+def fail(run: Run, reason_code: str, failure: Failure | None = None) -> None:
+    """End a run as failed. Inside the caller's transaction on the run."""
+    expect = {RunStatus(run.status)}
+    grants.destroy(run, reason_code)
+    close_all(run)
+    history.move_run(run, RunStatus.FAILED, expect=expect, reason_code=reason_code, failure=failure)

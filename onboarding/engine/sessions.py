@@ -1,0 +1,142 @@
+"""With whose rights is AWS asked?
+
+A session is kept in memory for each grant and stage until shortly before it ends, and forgotten with its grant.
+Each stage of a role hand-over gets a session of its own, narrowed to that stage's work; temporary credentials
+can't be narrowed and are used as they are. The worker's own identity and the two central roles are kept alike.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.conf import settings
+from django.utils import timezone
+
+from onboarding.aws import central, permissions
+from onboarding.aws.session import AwsSession, Cloud, assume_role, own_session, session_from
+from onboarding.credentials import RoleHandOver, TemporaryCredentials
+from onboarding.engine import answers, grants
+from onboarding.models import Grant, Run
+from onboarding.states import Stage
+
+# Assumed again this long before it ends, so that no request is sent with a session that ends under way.
+RENEWED_BEFORE_END = timedelta(minutes=5)
+# Temporary credentials don't tell when they end. Their sessions are only kept to save making clients.
+KEPT_FOR = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    session: AwsSession
+    until: datetime
+    grant_id: int | None
+
+
+_kept: dict[Hashable, _Kept] = {}
+_lock = threading.Lock()
+_making: dict[Hashable, threading.Lock] = {}
+
+
+@cache
+def own() -> AwsSession:
+    """The worker's own identity, from its environment."""
+    return own_session(Cloud(settings.CLOUD_ENDPOINT_URL or None), listener=answers.listen)
+
+
+def storage() -> AwsSession:
+    """The storage account's admin role, which looks after bucket, topic and reader role."""
+    return _keep("storage", lambda: central.storage_session(own(), settings.COMPANY))
+
+
+def auditor() -> AwsSession:
+    """The central role from which every account's audit role is assumed."""
+    return _keep("auditor", lambda: central.auditor_session(own(), settings.COMPANY))
+
+
+def audit_role(run: Run, role_arn: str) -> AwsSession:
+    """The account's new audit role, as infosec will use it: through the central auditor, with no grant."""
+    external_id = settings.COMPANY.roles.external_id or None
+    return _keep(
+        ("audit", run.pk, role_arn),
+        lambda: assume_role(auditor(), role_arn, external_id=external_id, session_name=session_name(run)),
+    )
+
+
+def handed_over(run: Run, stage: Stage) -> AwsSession:
+    """The session with which `stage` works in the owner's account; raises NoGrant when nothing is held."""
+    grant = grants.live_grant(run)
+    return _keep((grant.pk, stage), lambda: _open(run, grant, stage), grant_id=grant.pk)
+
+
+def _open(run: Run, grant: Grant, stage: Stage) -> AwsSession:
+    match grants.open_grant(run, grant):
+        case TemporaryCredentials() as credentials:
+            return session_from(own().cloud, credentials, listener=answers.listen)
+        case RoleHandOver() as role:
+            return assume_role(
+                own(),
+                role.role_arn,
+                external_id=role.external_id,
+                session_name=session_name(run),
+                policy=_policy(run, stage),
+            )
+
+
+def _policy(run: Run, stage: Stage) -> str:
+    steps = list(run.steps.filter(stage=stage))
+    return permissions.session_policy(
+        stage,
+        settings.COMPANY,
+        run.account.number,
+        stack_ids=[step.stack_id for step in steps if step.stack_id],
+        regions=sorted({step.region for step in steps if step.region}),
+    )
+
+
+def session_name(run: Run) -> str:
+    """What the owner's CloudTrail shows as our session: enough to find the run by."""
+    return f"onb-{run.pk.hex[:12]}"
+
+
+def _keep(key: Hashable, make: Callable[[], AwsSession], *, grant_id: int | None = None) -> AwsSession:
+    """The kept session, or a new one; made once even when many regions ask for it at the same moment."""
+    with _lock:
+        making = _making.setdefault(key, threading.Lock())
+    with making:
+        now = timezone.now()
+        with _lock:
+            kept = _kept.get(key)
+        if kept is not None and kept.until > now:
+            return kept.session
+        session = make()
+        until = session.expires_at - RENEWED_BEFORE_END if session.expires_at else now + KEPT_FOR
+        with _lock:
+            _kept[key] = _Kept(session, until, grant_id)
+        return session
+
+
+def forget(grant_id: int) -> None:
+    """Forget every session of a grant: refused ones must not be tried again, destroyed ones not be kept."""
+    with _lock:
+        for key in [key for key, kept in _kept.items() if kept.grant_id == grant_id]:
+            del _kept[key]
+
+
+def forget_ended() -> None:
+    """Forget sessions whose time is over or whose grant was destroyed, by whichever process."""
+    with _lock:
+        held = {kept.grant_id for kept in _kept.values() if kept.grant_id is not None}
+    live = (
+        set(Grant.objects.filter(pk__in=held, destroyed_at__isnull=True).values_list("pk", flat=True))
+        if held
+        else set()
+    )
+    now = timezone.now()
+    with _lock:
+        for key, kept in list(_kept.items()):
+            if kept.until <= now or (kept.grant_id is not None and kept.grant_id not in live):
+                del _kept[key]
+        for key in [key for key, lock in _making.items() if key not in _kept and not lock.locked()]:
+            del _making[key]

@@ -1,0 +1,82 @@
+"""How does one work item go through its steps, and what does a refusal do to one?
+
+A step that AWS refuses fails and says why; the others go on. What may pass by itself is raised, so that the
+item is tried again later.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.utils import timezone
+
+from onboarding import remedies
+from onboarding.aws.errors import AwsFailure
+from onboarding.engine import advancing, deadlines, intents
+from onboarding.engine.claims import Work
+from onboarding.models import Step, WorkItem
+from onboarding.models.stages import steps_of
+from onboarding.observed import Failure
+from onboarding.states import FailureKind, Stage, StepStatus
+
+# These pass: the step stands as it is, and the item is tried again.
+PASSING = frozenset(
+    {
+        FailureKind.THROTTLED,
+        FailureKind.UNREACHABLE,
+        FailureKind.UNREADABLE,
+        FailureKind.CONFLICT,
+        FailureKind.CLOCK_SKEW,
+    }
+)
+# With these nothing more can be asked until the owner hands over anew.
+ACCESS_GONE = frozenset({FailureKind.EXPIRED, FailureKind.INVALID_CREDENTIALS})
+
+Look = Callable[[Step], timedelta | None]
+
+
+def unsettled(work: Work) -> list[Step]:
+    item = WorkItem(run_id=work.run_id, stage=work.stage, region=work.region)
+    return [step for step in steps_of(item) if not step.is_settled]
+
+
+def look_at_each(work: Work, look: Look) -> timedelta | None:
+    """Look at every unsettled step of the item; answers when the first of them wants to be looked at again."""
+    waits = [_look_at(work, step, look) for step in unsettled(work)]
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _look_at(work: Work, step: Step, look: Look) -> timedelta | None:
+    try:
+        wait = look(step)
+    except intents.TooManyAttempts:
+        fail(work, step, "undone_again_and_again")
+        return None
+    except AwsFailure as refusal:
+        if refusal.failure.kind in PASSING | ACCESS_GONE and not is_over(step):
+            raise
+        fail_for(work, step, refusal.failure)
+        return None
+    if wait is not None and is_over(step):
+        fail(work, step, "took_too_long")
+        return None
+    return wait
+
+
+def is_over(step: Step) -> bool:
+    """Whether the step has been worked on for longer than its stage allows."""
+    limit = deadlines.STEP_LIMITS[Stage(step.stage)]
+    return step.started_at is not None and timezone.now() > step.started_at + limit
+
+
+def fail(work: Work, step: Step, reason_code: str, failure: Failure | None = None) -> None:
+    advancing.settle(work, step, StepStatus.FAILED, reason_code=reason_code, failure=failure)
+
+
+def fail_for(work: Work, step: Step, failure: Failure) -> None:
+    """Fail the step with the remedy that fits what AWS said."""
+    fail(work, step, reason_code_for(failure, step), failure)
+
+
+def reason_code_for(failure: Failure, step: Step) -> str:
+    """The code of the remedy that fits; our own checks name theirs already."""
+    return remedies.remedy_for(failure, step.kind).code

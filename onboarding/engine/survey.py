@@ -1,0 +1,128 @@
+"""What does the account hold, and what follows from it?
+
+The first survey leads to a plan for the owner. It is repeated before the first write and whenever access was
+handed over anew, and then only asks whether what was approved still fits.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from onboarding import planning
+from onboarding.aws.regions import survey_account
+from onboarding.blueprint import build_blueprint
+from onboarding.engine import access, deadlines, grants, parking, readings
+from onboarding.engine.claims import Work, holding, rest
+from onboarding.models import AwsAccount, Run, history
+from onboarding.models.stages import lay_out, next_stage, open_stage
+from onboarding.observed import AccountSurvey, Failure
+from onboarding.planning import Plan
+from onboarding.states import FailureKind, RunStatus, Stage, StepStatus
+from onboarding.stored import survey_as_json
+
+_SURVEYED = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
+
+
+def look(work: Work, run: Run) -> timedelta | None:
+    """Survey the account and propose a plan, or compare it with the approved one."""
+    try:
+        session = access.checked_session(run)
+    except access.NotYet:
+        return deadlines.next_look(0)
+    except access.AccessRefused as refusal:
+        parking.needs_access(work, refusal.reason_code, refusal.failure)
+        return None
+    survey = survey_account(session, settings.COMPANY, now=timezone.now())
+    if survey.account != run.account.number:
+        text = f"These credentials belong to account {survey.account}."
+        parking.needs_access(work, "wrong_account", Failure(FailureKind.OURS, "wrong_account", text))
+        return None
+    plan = planning.plan(build_blueprint(settings.COMPANY), survey, run.choices)
+    with holding(work, run_in=_SURVEYED) as held:
+        _keep(held, survey)
+        if RunStatus(held.status) == RunStatus.SURVEYING:
+            _propose(held, plan)
+        else:
+            _compare(held, plan)
+    return None
+
+
+def is_fresh(run: Run) -> bool:
+    """Whether the account was surveyed since the approval and since the access was handed over."""
+    if run.survey is None or run.approved_at is None or run.grant is None:
+        return False
+    since = max(run.approved_at, run.grant.handed_over_at)
+    return datetime.fromisoformat(str(run.survey["taken_at"])) > since
+
+
+def demand(work: Work) -> None:
+    """Let the stages rest and the survey be made first: it makes due again what then remains."""
+    with holding(work, run_in=frozenset({RunStatus.RUNNING})) as run:
+        rest(run)
+        open_stage(run, Stage.SURVEY)
+
+
+def _keep(run: Run, survey: AccountSurvey) -> None:
+    AwsAccount.objects.filter(pk=run.account_id).update(alias=survey.alias)
+    stored = survey_as_json(survey)
+    Run.objects.filter(pk=run.pk).update(survey=stored)
+    run.survey = stored
+    for region in survey.regions:
+        readings.keep_surveyed(run, settings.COMPANY, region)
+    history.record(
+        run.pk, "survey.done", regions=len(survey.regions), knows_all_regions=survey.knows_all_regions
+    )
+
+
+def _propose(run: Run, plan: Plan) -> None:
+    fields: dict[str, Any] = {
+        "plan": plan.as_json(),
+        "plan_digest": plan.digest,
+        "home_region": plan.home_region,
+    }
+    history.record(run.pk, "plan.made", digest=plan.digest, steps=len(plan.steps), is_empty=plan.is_empty)
+    if plan.is_empty:
+        # Nothing is written, so there is nothing to approve and no access is needed any more.
+        lay_out(run, plan)
+        grants.destroy(run, "nothing_to_write")
+        history.move_run(run, RunStatus.VERIFYING, expect={RunStatus.SURVEYING}, **fields)
+        open_stage(run, Stage.VERIFY)
+    else:
+        history.move_run(run, RunStatus.PLANNED, expect={RunStatus.SURVEYING}, **fields)
+
+
+def _compare(run: Run, plan: Plan) -> None:
+    """Go on if what is still to be written was approved; otherwise ask the owner again."""
+    finished = run.steps.filter(status=StepStatus.FINISHED).values_list("ordinal", flat=True)
+    if planning.plans_differ(_approved(run), plan, finished=set(finished)):
+        rest(run)
+        history.record(run.pk, "plan.made", digest=plan.digest, steps=len(plan.steps), is_empty=plan.is_empty)
+        history.move_run(
+            run,
+            RunStatus.PLANNED,
+            expect={RunStatus.RUNNING},
+            reason_code="account_changed",
+            plan=plan.as_json(),
+            plan_digest=plan.digest,
+            home_region=plan.home_region,
+            approved_digest="",
+            approved_at=None,
+            approved_by=None,
+        )
+    elif (stage := next_stage(run)) is not None:
+        open_stage(run, stage)
+
+
+def _approved(run: Run) -> Plan:
+    """The approved plan; a stack that the run itself created meanwhile is known by its id as well."""
+    plan = Plan.from_json(run.plan or {})
+    stack_ids = dict(run.steps.values_list("ordinal", "stack_id"))
+    known = tuple(
+        replace(step, stack_id=stack_ids[step.ordinal])
+        for step in plan.steps
+        if stack_ids.get(step.ordinal, step.stack_id) != step.stack_id
+    )
+    return replace(plan, steps=plan.steps + known)

@@ -1,0 +1,198 @@
+"""Is it so, seen from outside? Through infosec's own auditor and the account's new audit role, without any grant.
+
+Roles: both there, trusting whom they should, with the policies they should have; no role that still trusts the
+old account. Regions: the trail delivers to the right bucket and topic, logs, without a delivery error, and a
+first log has arrived.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from onboarding.aws import account as aws_account
+from onboarding.aws import roles
+from onboarding.aws import trails as aws_trails
+from onboarding.aws.errors import AwsFailure
+from onboarding.aws.session import AwsSession
+from onboarding.engine import advancing, deadlines, readings, sessions, steps
+from onboarding.engine.claims import Work, holding
+from onboarding.models import Run, Step, history
+from onboarding.observed import Failure, Role, Trail
+from onboarding.states import FailureKind, RegionState, StepKind, StepStatus
+from onboarding.stored import survey_from_json
+
+AUDIT_ROLE, RESPONSE_ROLE = "SecurityAuditRoleArn", "IncidentResponseRoleArn"
+SECURITY_AUDIT_POLICY = "arn:aws:iam::aws:policy/SecurityAudit"
+
+
+def look(work: Work, run: Run) -> timedelta | None:
+    return steps.look_at_each(work, lambda step: _verify(work, run, step))
+
+
+def _verify(work: Work, run: Run, step: Step) -> timedelta | None:
+    _begin(work, step)
+    arns = _role_arns(run)
+    if AUDIT_ROLE not in arns:
+        steps.fail(
+            work, step, "audit_role_missing", _ours("audit_role_missing", "The stack names no audit role.")
+        )
+        return None
+    try:
+        session = sessions.audit_role(run, arns[AUDIT_ROLE])
+        if step.kind == StepKind.VERIFY_ROLES:
+            return _verify_roles(work, run, step, session, arns)
+        return _verify_region(work, step, session)
+    except AwsFailure as refusal:
+        # A new role isn't usable everywhere at once; and nothing that fails here is the owner's to mend.
+        if refusal.failure.kind in steps.PASSING or not _is_older_than(step, deadlines.new_roles_limit()):
+            if work.region:
+                return deadlines.next_look(work.looks)
+            return deadlines.next_look(0)
+        _fail(work, step, refusal.failure)
+        return None
+
+
+def _begin(work: Work, step: Step) -> None:
+    if step.started_at is None:
+        with holding(work):
+            history.move_step(step, StepStatus.WORKING)
+
+
+def _is_older_than(step: Step, limit: timedelta) -> bool:
+    return step.started_at is not None and timezone.now() > step.started_at + limit
+
+
+def _role_arns(run: Run) -> dict[str, str]:
+    """The new roles' ARNs: from the step that deployed them, or from the survey that found them deployed."""
+    deployed = run.steps.filter(kind=StepKind.DEPLOY_ROLES, status=StepStatus.FINISHED).first()
+    if deployed is not None:
+        return dict(deployed.outputs)
+    if run.survey is None:
+        return {}
+    found = [
+        stack
+        for region in survey_from_json(run.survey).regions
+        for stack in region.stacks
+        if stack.name == settings.COMPANY.roles.stack_name and AUDIT_ROLE in stack.outputs
+    ]
+    return dict(found[0].outputs) if found else {}
+
+
+def _verify_roles(
+    work: Work, run: Run, step: Step, session: AwsSession, arns: dict[str, str]
+) -> timedelta | None:
+    who = aws_account.identity(session)
+    if who.account != run.account.number:
+        steps.fail(
+            work, step, "wrong_account", _ours("wrong_account", f"The role is of account {who.account}.")
+        )
+        return None
+    wrong = _wrong_role(session, arns) or _old_role(session, run)
+    if wrong is None:
+        advancing.settle(work, step, StepStatus.FINISHED, outputs=arns)
+        return None
+    # IAM's readers lag behind its writers.
+    if not _is_older_than(step, deadlines.fresh_role_limit()):
+        return deadlines.next_look(0)
+    steps.fail(work, step, wrong.code, wrong)
+    return None
+
+
+def _wrong_role(session: AwsSession, arns: dict[str, str]) -> Failure | None:
+    company = settings.COMPANY.roles
+    expected = (
+        (AUDIT_ROLE, company.security_audit_principal_arn, (SECURITY_AUDIT_POLICY,)),
+        (RESPONSE_ROLE, company.incident_response_principal_arn, company.incident_response_policy_arns),
+    )
+    for output, principal, policies in expected:
+        arn = arns.get(output, "")
+        role = roles.get_role(session, arn.rpartition("/")[2]) if arn else None
+        if role is None:
+            return _ours("role_missing", f"The role {arn or output} does not exist.")
+        if (text := _what_is_wrong(role, principal, policies)) is not None:
+            return _ours("role_not_as_intended", f"{role.arn} {text}")
+    return None
+
+
+def _what_is_wrong(role: Role, principal: str, policies: tuple[str, ...]) -> str | None:
+    if role.trusted_principals != (principal,):
+        trusted = ", ".join(role.trusted_principals) or "nobody"
+        return f"trusts {trusted} instead of {principal}."
+    if set(role.attached_policy_arns) != set(policies):
+        attached = ", ".join(role.attached_policy_arns) or "none"
+        return f"has the policies {attached} instead of {', '.join(policies) or 'none'}."
+    return None
+
+
+def _old_role(session: AwsSession, run: Run) -> Failure | None:
+    """A role that still trusts the old account, or that a removed stack left behind."""
+    trusting = roles.roles_trusting(session, settings.COMPANY.old.trusted_principal_arns)
+    if trusting is None:
+        return _ours("old_role_unknown", "The audit role may not list the account's roles.")
+    names = {role.name for role in trusting}
+    for removal in run.steps.filter(kind=StepKind.REMOVE_STACK):
+        names |= {
+            name for name in removal.outputs.get("roles", ()) if roles.get_role(session, name) is not None
+        }
+    if names:
+        return _ours("old_role_left", f"The old role still exists: {', '.join(sorted(names))}.")
+    return None
+
+
+def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | None:
+    trail = readings.our_trail(settings.COMPANY, aws_trails.read_trails(session, step.region), step.region)
+    failure = _what_is_wrong_with(trail)
+    if failure is None and trail is not None and trail.latest_delivery_at is not None:
+        with holding(work) as run:
+            _keep(run, step, RegionState.COVERED, trail)
+            told = {"trail_arn": trail.arn, "first_log_at": trail.latest_delivery_at.isoformat()}
+            advancing.settle_within(run, step, StepStatus.FINISHED, outputs=told)
+        return None
+    if failure is not None and _is_older_than(step, deadlines.new_roles_limit()):
+        _fail(work, step, failure, trail)
+        return None
+    if steps.is_over(step):
+        late = _ours("no_first_log", "No log has been delivered yet.", step.region)
+        _fail(work, step, failure or late, trail)
+        return None
+    with holding(work) as run:
+        _keep(run, step, RegionState.LOGGING if failure is None else RegionState.WAITING, trail)
+    return deadlines.next_look(work.looks)
+
+
+def _what_is_wrong_with(trail: Trail | None) -> Failure | None:
+    if trail is None:
+        return _ours("trail_missing", "No trail delivers from this region to the central bucket and topic.")
+    if not trail.is_logging:
+        return _ours("not_logging", "The trail exists but does not log.", trail.region)
+    if trail.latest_delivery_error or trail.latest_notification_error:
+        error = trail.latest_delivery_error or trail.latest_notification_error
+        return _ours("delivery_failing", f"CloudTrail can't deliver: {error}.", trail.region)
+    return None
+
+
+def _fail(work: Work, step: Step, failure: Failure, trail: Trail | None = None) -> None:
+    code = steps.reason_code_for(failure, step)
+    with holding(work) as run:
+        if step.kind == StepKind.VERIFY_REGION:
+            if trail is not None:
+                _keep(run, step, RegionState.FAILED, trail, code, failure)
+            else:
+                readings.mark(run, step.region, RegionState.FAILED, reason_code=code, failure=failure)
+        advancing.settle_within(run, step, StepStatus.FAILED, reason_code=code, failure=failure)
+
+
+def _keep(
+    run: Run,
+    step: Step,
+    state: RegionState,
+    trail: Trail | None,
+    reason_code: str = "",
+    failure: Failure | None = None,
+) -> None:
+    readings.keep_trail(run, step.region, state=state, trail=trail, reason_code=reason_code, failure=failure)
+
+
+def _ours(code: str, text: str, region: str = "") -> Failure:
+    return Failure(FailureKind.OURS, code, text, region=region)

@@ -1,0 +1,123 @@
+"""What does a worker do with one claim? One look at one work item, and then it says when to look again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from onboarding import remedies
+from onboarding.aws.errors import AwsFailure
+from onboarding.custody.unseal import SealUnreadable
+from onboarding.engine import (
+    admission,
+    cancelling,
+    claims,
+    deadlines,
+    deployment,
+    grants,
+    parking,
+    regions,
+    removal,
+    sessions,
+    steps,
+    survey,
+    trails,
+    verification,
+)
+from onboarding.engine.claims import Claim, ClaimLost, RunStopped, Work
+from onboarding.models import Run
+from onboarding.observed import Failure
+from onboarding.states import WRITING_STAGES, FailureKind, GrantKind, RunStatus, Stage
+
+# A role's session may end while the role is still ours to assume: so often it is assumed anew before we give up.
+_NEW_SESSIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Whether the item is due again at once, so that it need not wait for the next tick."""
+
+    due_now: bool
+
+
+def work(claim: Claim) -> Next:
+    """Do what the claimed item needs now. Faults of AWS are its back-off; anything else that is raised is ours."""
+    held = claims.read(claim)
+    if held is None:
+        return Next(due_now=False)
+    run = Run.objects.select_related("account", "grant").get(pk=held.run_id)
+    faults = 0
+    try:
+        wait = _look(held, run)
+    except ClaimLost:
+        return Next(due_now=False)
+    except RunStopped:
+        # Cancelled, or parked, while we looked: what there is to do now depends on its new status.
+        wait = timedelta(0)
+    except (grants.NoGrant, SealUnreadable) as trouble:
+        wait = _without_access(held, "access_missing", Failure(FailureKind.OURS, type(trouble).__name__, ""))
+    except AwsFailure as refusal:
+        faults = held.faults + 1
+        wait = _after(held, run, refusal.failure)
+    return Next(due_now=claims.release(held, wait, faults=faults))
+
+
+def give_back(claim: Claim) -> None:
+    """Something of ours broke: let the item be tried again later, ever more slowly, until its deadline."""
+    held = claims.read(claim)
+    if held is not None:
+        claims.release(held, deadlines.back_off(held.faults + 1), faults=held.faults + 1)
+
+
+def _look(held: Work, run: Run) -> timedelta | None:
+    status = RunStatus(run.status)
+    if status not in claims.ACTIVE_RUN_STATUSES:
+        return None
+    if status == RunStatus.CANCELLING:
+        return cancelling.look(held, run)
+    if held.stage in WRITING_STAGES and status != RunStatus.RUNNING:
+        return None
+    if held.stage in WRITING_STAGES and not survey.is_fresh(run):
+        survey.demand(held)
+        return None
+    return _look_of(held)(held, run)
+
+
+def _look_of(held: Work) -> Callable[[Work, Run], timedelta | None]:
+    match held.stage:
+        case Stage.SURVEY:
+            return survey.look
+        case Stage.ADMIT:
+            return admission.look
+        case Stage.REMOVE:
+            return removal.look
+        case Stage.ROLES:
+            return deployment.look
+        case Stage.TRAILS:
+            return regions.look if held.region else trails.look
+        case _:
+            return verification.look
+
+
+def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
+    """What a fault, or the end of the access, means for the item."""
+    if failure.kind not in steps.ACCESS_GONE or held.stage in {Stage.ADMIT, Stage.VERIFY}:
+        return deadlines.back_off(held.faults + 1)
+    grant = run.grant
+    if grant is not None and grant.kind == GrantKind.ROLE and held.faults < _NEW_SESSIONS:
+        sessions.forget(grant.pk)
+        return deadlines.next_look(0)
+    return _without_access(held, _code_of(failure), failure)
+
+
+def _without_access(held: Work, reason_code: str, failure: Failure) -> timedelta | None:
+    try:
+        parking.needs_access(held, reason_code, failure)
+    except RunStopped:
+        return timedelta(0)
+    except ClaimLost:
+        pass
+    return None
+
+
+def _code_of(failure: Failure) -> str:
+    return remedies.remedy_for(failure, "access").code

@@ -1,0 +1,56 @@
+"""The worker's entry points. They carry ids, never anything of a person's or an account's."""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from onboarding.engine import claims, sweeping
+from onboarding.engine.claims import Claim
+from onboarding.engine.work import give_back
+from onboarding.engine.work import work as do_work
+
+logger = logging.getLogger(__name__)
+
+CLAIMS_PER_TICK = 64
+
+
+class WorkBroke(Exception):
+    """A defect of ours. Its text names only the kind of error: the original's could repeat a request."""
+
+
+@shared_task(name="onboarding.tick")
+def tick() -> None:
+    """Claim what is due and hand it to the workers."""
+    now = timezone.now()
+    sweeping.sweep(now)
+    for claim in claims.claim_due(now, CLAIMS_PER_TICK):
+        work.delay(claim.item_id, claim.holder)
+
+
+@shared_task(name="onboarding.work")
+def work(item_id: int, holder: str) -> None:
+    """Work on one claim; the one place that catches whatever is raised, to record it and let the item come back."""
+    claim = Claim(item_id, holder)
+    broke = ""
+    try:
+        again = do_work(claim).due_now
+    except Exception as error:  # noqa: BLE001 - recorded, sanitized and raised again below
+        broke, again = _place_of(error), False
+        give_back(claim)
+    if again:
+        tick.delay()
+    if broke:
+        logger.error("work.broke item_id=%s error=%s", item_id, broke)
+        raise WorkBroke(broke)
+
+
+def _place_of(error: Exception) -> str:
+    """The error's kind and where in our code it arose; not its text."""
+    traceback, place = error.__traceback__, ""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if "onboarding" in code.co_filename:
+            place = f"{code.co_filename.rpartition('onboarding/')[2]}:{traceback.tb_lineno} {code.co_name}"
+        traceback = traceback.tb_next
+    return f"{type(error).__name__} at {place or 'an unknown place'}"
