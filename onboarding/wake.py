@@ -22,6 +22,15 @@ logger = logging.getLogger(__name__)
 
 TICK_TASK = "onboarding.tick"
 
+# A person's request waits behind it: left alone, Celery tries a dead broker for six seconds.
+_GIVE_UP_SOON = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 0.5,
+}
+
 
 def channel(run_id: UUID) -> str:
     """The Redis channel on which a run's new events are announced."""
@@ -40,7 +49,10 @@ def announce(run_id: UUID) -> None:
 
 def _enqueue_tick(run_id: UUID) -> None:
     try:
-        current_app.send_task(TICK_TASK, expires=10, retry=False, ignore_result=True)
+        with current_app.connection_for_write(transport_options=_GIVE_UP_SOON) as connection:
+            current_app.send_task(
+                TICK_TASK, expires=10, retry=False, ignore_result=True, connection=connection
+            )
     except Exception as error:  # noqa: BLE001 - whatever the broker's trouble is, the beat's tick comes
         logger.warning("wake.failed run_id=%s error=%s", run_id, type(error).__name__)
 

@@ -21,7 +21,7 @@ from onboarding.models.run import Run
 from onboarding.models.step import Step
 from onboarding.models.work_item import WorkItem
 from onboarding.planning import Plan
-from onboarding.states import SETTLED_STEP_STATUSES, Stage, StepKind
+from onboarding.states import SETTLED_STEP_STATUSES, Stage, StepKind, StepStatus
 
 # The order in which stages follow one another.
 ORDER = (Stage.ADMIT, Stage.REMOVE, Stage.ROLES, Stage.TRAILS, Stage.VERIFY)
@@ -32,6 +32,7 @@ _UNBOUND = (StepKind.ADMIT_ACCOUNT, StepKind.DEPLOY_TRAILS, StepKind.VERIFY_ROLE
 
 def lay_out(run: Run, plan: Plan) -> None:
     """Replace a run's steps by the plan's. What an earlier plan of the run did stays told by its events."""
+    now = timezone.now()
     with transaction.atomic():
         run.work_items.exclude(stage=Stage.SURVEY).delete()
         run.steps.all().delete()
@@ -46,6 +47,9 @@ def lay_out(run: Run, plan: Plan) -> None:
                 target=planned.target,
                 stack_id=planned.stack_id,
                 template_digest=planned.template_digest,
+                status=StepStatus.REFUSED if planned.refused else StepStatus.WAITING,
+                reason_code=planned.refused,
+                finished_at=now if planned.refused else None,
             )
             for planned in plan.steps
         )

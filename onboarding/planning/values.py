@@ -1,12 +1,12 @@
-"""What is the difference between what should be and what is, step by step?
+"""What is a plan made of, what is its digest, and how is it kept as JSON?
 
-Blueprint × survey × the owner's choices -> a plan: the steps, in order, and notes that explain what is left
-alone and why. Pure: no database, no clock, no AWS. The owner approves the plan by its digest.
+The owner approves a plan by its digest: the canonical JSON of what is written in it, without times or
+statuses.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -26,11 +26,19 @@ class PlannedStep:
     stack_id: str = ""
     template_digest: str = ""
     why: str = ""
+    # A remedy's code: this should be done and can't be, so it is refused from the start and others go on.
+    refused: str = ""
+
+    @property
+    def is_write(self) -> bool:
+        """Whether carrying it out changes anything."""
+        return self.stage in WRITING_STAGES and not self.refused
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What makes it the same step in another plan: everything but its place in the order."""
-        return (self.kind, self.goal, self.region, self.target, self.stack_id, self.template_digest)
+        """What makes it the same step in another plan. Only a deletion is bound to one stack id."""
+        stack_id = self.stack_id if self.kind == StepKind.REMOVE_STACK else ""
+        return (self.kind, self.goal, self.region, self.target, stack_id, self.template_digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Nothing to write: the account is already right and only has to be verified."""
-        return not any(step.stage in WRITING_STAGES for step in self.steps)
+        return not any(step.is_write for step in self.steps)
 
     @property
     def digest(self) -> str:
@@ -106,17 +114,3 @@ def _step_from_json(stored: Mapping[str, Any]) -> PlannedStep:
             "goal": Goal(stored["goal"]),
         }
     )
-
-
-def plans_differ(old: Plan, new: Plan, finished: Collection[int] = ()) -> bool:
-    """Whether `new` asks for a write that the approval of `old` doesn't cover.
-
-    `finished` are the ordinals of old's steps that are done: they may be missing from the new plan, as may
-    those that somebody else did meanwhile. A run's own progress is no change of plan.
-    """
-    if (old.home_region, old.blueprint_digest) != (new.home_region, new.blueprint_digest):
-        return True
-    if dict(old.choices) != dict(new.choices):
-        return True
-    approved = {step.identity for step in old.steps if step.ordinal not in finished}
-    return any(step.stage in WRITING_STAGES and step.identity not in approved for step in new.steps)

@@ -1,0 +1,65 @@
+"""Which old stacks go, and which are left alone and why?"""
+
+from dataclasses import dataclass
+
+from onboarding.blueprint import Blueprint
+from onboarding.decisions import condition
+from onboarding.matching import OldMatch, compare_with_old
+from onboarding.observed import AccountSurvey, Stack
+from onboarding.planning.values import Note
+from onboarding.states import Condition, RegionOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """The stacks to delete, by region and name, and what is said of all others that look like them."""
+
+    stacks: tuple[Stack, ...]
+    notes: tuple[Note, ...]
+
+
+def find_removals(blueprint: Blueprint, survey: AccountSurvey) -> Removals:
+    """Every matching old stack in every region that could be read; the first hit is no reason to stop."""
+    stacks: list[Stack] = []
+    notes: list[Note] = []
+    for stack in _all_stacks(survey):
+        match compare_with_old(blueprint.company, stack, survey.old_roles):
+            case OldMatch.NOT_OLD:
+                continue
+            case OldMatch.OLD if stack.is_termination_protected:
+                notes.append(_note_on(stack, "protected_old_stack"))
+            case OldMatch.OLD if condition(stack.status) == Condition.IN_REVIEW:
+                notes.append(_note_on(stack, "change_set_waiting"))
+            case OldMatch.OLD:
+                stacks.append(stack)
+            case left_alone:
+                notes.append(_note_on(stack, left_alone.value))
+    notes += _notes_on_roles(survey, stacks)
+    if not stacks and not notes:
+        searched = [region.region for region in survey.regions if region.outcome == RegionOutcome.READ]
+        notes.append(Note("no_old_stack", fields={"regions_searched": len(searched)}))
+    return Removals(tuple(stacks), tuple(notes))
+
+
+def _all_stacks(survey: AccountSurvey) -> list[Stack]:
+    found = [stack for region in survey.regions for stack in region.stacks]
+    return sorted(found, key=lambda stack: (stack.region, stack.name, stack.stack_id))
+
+
+def _note_on(stack: Stack, code: str) -> Note:
+    fields = {"stack": stack.name, "stack_id": stack.stack_id, "status": stack.status}
+    if stack.parent_id or stack.root_id:
+        fields["parent"] = stack.parent_id or stack.root_id
+    return Note(code, stack.region, fields)
+
+
+def _notes_on_roles(survey: AccountSurvey, removed: list[Stack]) -> list[Note]:
+    """Roles that trust the old principal and that no removal takes along: verification will find them."""
+    if survey.old_roles is None:
+        return [Note("old_roles_not_listed")]
+    going = {resource.physical_id for stack in removed for resource in stack.resources or ()}
+    return [
+        Note("old_role_left", fields={"role": role.name, "arn": role.arn})
+        for role in sorted(survey.old_roles, key=lambda role: role.arn)
+        if role.name not in going
+    ]
