@@ -224,7 +224,7 @@ def _statement(sid: str, action: str, resource: str, equals: dict[str, str] | No
 def first_log_at(
     session: AwsSession, company: Company, account: str, region: str, since: datetime
 ) -> datetime | None:
-    """When the region's first log since `since` arrived, as the storage account sees it; None while none has."""
+    """When the region's first log since `since` arrived in the storage account; None while none has."""
     folder = f"AWSLogs/{account}/CloudTrail/{region}/"
     # S3 tells whole seconds.
     since = since.astimezone(UTC).replace(microsecond=0)

@@ -22,7 +22,7 @@ def role_name(company: Company, account: str) -> str:
 
 
 def check(session: AwsSession, company: Company, account: str) -> Check:
-    """Whether the reader role exists, trusts the account and nobody else, and reads its logs and no others."""
+    """Whether the reader role exists, trusts the account alone, and reads its logs and no others."""
     try:
         fault = _fault(session, company, account)
     except AwsFailure as refusal:
