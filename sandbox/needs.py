@@ -20,6 +20,11 @@ from sandbox.events import Record
 Deed = Literal["create", "update", "delete"]
 
 
+def _own_tags(properties: Record) -> list[Any]:
+    tags = properties.get("Tags") or []
+    return [t for t in tags if not (isinstance(t, dict) and str(t.get("Key", "")).startswith("aws:"))]
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """The resource in question: new properties, old ones when it is changed, and its physical id if it has one."""
@@ -34,6 +39,10 @@ class Resource:
     def changed(self, *names: str) -> bool:
         """Whether one of these properties differs from before."""
         return any(self.properties.get(n) != self.old.get(n) for n in names)
+
+    def tagged(self) -> bool:
+        """Whether tags are put on it; those that CloudFormation adds itself need nobody's right."""
+        return _own_tags(self.properties) != _own_tags(self.old)
 
     def name(self, prop: str, max_length: int = 64, *, lowercase: bool = False) -> str:
         """The name it has or will get."""
@@ -83,7 +92,7 @@ def _role(deed: Deed, role: Resource) -> Iterable[Need]:
         yield Need("iam:UpdateAssumeRolePolicy", arn)
     if deed == "update" and role.changed("Description", "MaxSessionDuration"):
         yield Need("iam:UpdateRole", arn)
-    if role.changed("Tags"):
+    if role.tagged():
         yield Need("iam:TagRole", arn)
     yield from (Need("iam:PutRolePolicy", arn, keys) for n in inline if inline[n] != inline_before.get(n))
     yield from (Need("iam:AttachRolePolicy", arn, {**keys, "iam__PolicyARN": p})
@@ -115,7 +124,7 @@ def _function(deed: Deed, function: Resource) -> Iterable[Need]:
             yield Need("lambda:UpdateFunctionCode", arn)
         if function.changed("Role", "Runtime", "Handler", "Timeout", "MemorySize", "Environment", "Description"):
             yield Need("lambda:UpdateFunctionConfiguration", arn)
-    if function.changed("Tags"):
+    if function.tagged():
         yield Need("lambda:TagResource", arn)
     yield Need("lambda:GetFunction", arn)
 
@@ -133,7 +142,7 @@ def _trail(deed: Deed, trail: Resource) -> Iterable[Need]:
         on = str(trail.properties.get("IsLogging")).lower() == "true"
         if on or deed == "update":
             yield Need("cloudtrail:StartLogging" if on else "cloudtrail:StopLogging", arn)
-    if trail.changed("Tags"):
+    if trail.tagged():
         yield Need("cloudtrail:AddTags", arn)
     if trail.changed("EventSelectors", "AdvancedEventSelectors"):
         yield Need("cloudtrail:PutEventSelectors", arn)
