@@ -437,9 +437,13 @@ def counts(results: list[Result]) -> dict[str, str]:
 
 
 def reasons(results: list[Result]) -> str:
-    # 34 regions with 40 characters each fit into the 4,096 bytes of an answer, with room for everything else.
-    limit = max(40, 1400 // max(1, len(results)))
-    return shortened("; ".join(shortened(f"{one.region}: {one.reason}", limit) for one in results), 1500)
+    """Each reason once, with its regions before it; short enough for an answer of 4,096 bytes."""
+    regions: dict[str, list[str]] = {}
+    for one in results:
+        regions.setdefault(one.reason, []).append(one.region)
+    limit = max(40, 1400 // max(1, len(regions)))
+    told = [shortened(f"{', '.join(named)}: {reason}", limit) for reason, named in regions.items()]
+    return shortened("; ".join(told), 1500)
 
 
 def shortened(text: str, limit: int) -> str:

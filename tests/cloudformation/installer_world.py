@@ -64,8 +64,11 @@ class FakeRegion:
     update_ends: str = "UPDATE_COMPLETE"
     reason: str = 'Resource handler returned message: "Invalid request provided"'
     refuses: dict[str, list[Exception]] = field(default_factory=dict)
+    # How many looks still show the state before a write.
+    stale_looks: int = 0
     _under_way: tuple[str, int] | None = None
     _made: int = 0
+    _before: str = ""
 
     def _called(self, action: str) -> None:
         self.calls.append(action)
@@ -74,6 +77,7 @@ class FakeRegion:
 
     def begin(self, status: str, ends: str) -> None:
         assert self.stack is not None
+        self._before = self.stack.get("StackStatus", "")
         self.stack["StackStatus"] = status
         self._under_way = (ends, self.looks)
 
@@ -106,6 +110,9 @@ class FakeRegion:
     # CloudFormation
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         self._called("DescribeStacks")
+        if self._under_way and self.stale_looks and self.stack:
+            self.stale_looks -= 1
+            return {"Stacks": [{**self.stack, "StackStatus": self._before}]}
         self._progress()
         if self.stack is None:
             raise refused("ValidationError", f"Stack with id {request['StackName']} does not exist")
@@ -149,6 +156,7 @@ class FakeRegion:
             "StackEvents": [
                 {"ResourceStatus": "ROLLBACK_COMPLETE"},
                 {"ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "Resource creation cancelled"},
+                {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "What came of it"},
                 {"ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": self.reason},
                 {"ResourceStatus": "CREATE_IN_PROGRESS", "ResourceStatusReason": "User Initiated"},
             ]

@@ -296,6 +296,55 @@ def test_throttling_is_waited_out(ask: Ask) -> None:
     assert ask(world)["Reason"] == "us-east-1: AccessDenied: no"
 
 
+def test_throttling_without_end_ends_with_the_time(ask: Ask) -> None:
+    world = FakeWorld("us-east-1")
+    world["us-east-1"].refuses["DescribeStacks"] = [refused("Throttling", "Rate exceeded")]
+    assert ask(world)["Reason"] == "us-east-1: Throttling: Rate exceeded"
+
+
+def test_a_state_shown_late_is_no_failure(ask: Ask, standing: Any) -> None:
+    world = FakeWorld("us-east-1")
+    standing(world["us-east-1"], "ROLLBACK_COMPLETE")
+    world["us-east-1"].stale_looks = 2
+    assert ask(world)["Data"]["Covered"] == "1"
+    assert world["us-east-1"].writes == ["DeleteStack", "CreateStack"]
+
+
+def test_a_stack_that_somebody_else_makes_meanwhile_is_waited_for(ask: Ask, standing: Any) -> None:
+    world = FakeWorld("us-east-1")
+    region = world["us-east-1"]
+    standing(region, "CREATE_IN_PROGRESS")
+    region.begin("CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE")
+    missing = refused("ValidationError", f"Stack with id {NAME} does not exist")
+    looks = iter([missing])
+    look = region.describe_stacks
+
+    def late(**request: Any) -> dict[str, Any]:
+        if fault := next(looks, None):
+            raise fault
+        return look(**request)
+
+    region.describe_stacks = late  # type: ignore[method-assign]
+    # The other's creation failed; ours was never made, so the region is tried once more.
+    assert ask(world)["Data"]["Covered"] == "1"
+    assert region.writes == ["CreateStack", "DeleteStack", "CreateStack"]
+
+
+def test_another_name_leaves_the_old_ones_to_cloudformations_delete(ask: Ask, standing: Any) -> None:
+    world = FakeWorld("us-east-1", "eu-west-1")
+    standing(world["eu-west-1"])
+    old = {"Regions": ["us-east-1", "eu-west-1"], "RegionalStackName": "FormerName"}
+    answer = ask(
+        world,
+        "Update",
+        regions="us-east-1",
+        OldResourceProperties=old,
+        PhysicalResourceId="regional-trails-F",
+    )
+    assert answer["PhysicalResourceId"] == f"regional-trails-{NAME}"
+    assert world["eu-west-1"].calls == []
+
+
 def test_a_region_taken_off_the_list_loses_its_stack(ask: Ask, standing: Any, blueprint: Blueprint) -> None:
     world = FakeWorld("us-east-1", "eu-west-1", "eu-west-2")
     for region in world.regions.values():
@@ -361,11 +410,12 @@ def test_a_request_that_makes_no_sense_is_answered(installer: ModuleType) -> Non
     assert answer["PhysicalResourceId"]
 
 
-def test_34_failing_regions_fit_into_one_answer(ask: Ask) -> None:
+@pytest.mark.parametrize("own", [False, True])
+def test_34_failing_regions_fit_into_one_answer(ask: Ask, *, own: bool) -> None:
     world = FakeWorld(*[f"ap-southeast-{number}" for number in range(34)])
-    for region in world.regions.values():
+    for number, region in enumerate(world.regions.values()):
         region.create_ends = "ROLLBACK_COMPLETE"
-        region.reason = 'A very long reason, with "quotes" and \u00fcmlauts. ' * 40
+        region.reason = f'{number if own else ""} A long reason, with "quotes" and \u00fcmlauts. ' * 20
     answer = ask(world)
     assert answer["Data"]["Failed"] == "34"
     assert all(region in answer["Data"]["Reasons"] for region in world.regions)
