@@ -1,0 +1,185 @@
+"""A stand-in cloud in a process of its own, a worker's identity in it, and owners who hand accounts over."""
+
+import os
+import queue
+import re
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from django.contrib.auth.models import User
+from pytest_django.fixtures import Settings
+
+from onboarding.credentials import TemporaryCredentials
+from onboarding.engine import sessions
+from onboarding.models import AwsAccount, Run
+from onboarding.services import accounts, approval, hand_over
+from onboarding.views.hand_over_kit import kit_for
+from sandbox.client import Credentials, Request, Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-sandbox" / "bin" / "python"
+
+# Six regions instead of 19: every path is there, and a run takes seconds.
+OPTIONS = ("--speed", "100", "--log-delivery-seconds", "60")
+
+
+def start_stand_in(*options: str) -> tuple[subprocess.Popen[str], str]:
+    """A stand-in on a free port, and its address once it is ready."""
+    process = subprocess.Popen(
+        [PYTHON, "-m", "sandbox", "--port", "0", *OPTIONS, *options],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
+    seen, until = "", time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            seen += lines.get(timeout=0.5)
+        except queue.Empty:
+            continue
+        if found := re.search(r"ready: (http://\S+)", seen):
+            return process, found[1]
+    process.kill()
+    raise RuntimeError(f"The stand-in cloud did not start:\n{seen}")
+
+
+def _read(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """Where this session's stand-in cloud listens."""
+    if not PYTHON.exists():
+        pytest.skip("the stand-in's environment .venv-sandbox is not installed")
+    process, address = start_stand_in()
+    try:
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cloud(address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The stand-in's control API; our code asks that cloud, as the worker."""
+    sandbox = Sandbox(address)
+    settings.CLOUD_ENDPOINT_URL = address
+    settings.CLOUD_POLL_SECONDS = 0.2
+    for name, value in sandbox.credentials(kind="worker").for_environment().items():
+        monkeypatch.setenv(name, value)
+    _forget_sessions()
+    yield sandbox
+    sandbox.clear_faults()
+    _forget_sessions()
+
+
+def _forget_sessions() -> None:
+    sessions.own.cache_clear()
+    sessions._kept.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One user with one account of their own, and their hands in AWS."""
+
+    cloud: Sandbox
+    user: User
+    account: AwsAccount
+    regions: tuple[str, ...]
+
+    def keys(self, kind: str = "role", **more: Any) -> Credentials:
+        return self.cloud.credentials(account=self.account.number, kind=kind, **more)
+
+    def client(self, service: str, region: str = "us-west-2") -> Any:
+        make: Any = boto3.Session(**self.keys().for_boto3(), region_name=region).client
+        return make(service, endpoint_url=self.cloud.url)
+
+    def create_role(self) -> str:
+        """The hand-over role, by the template that the portal offers; its ARN."""
+        kit = kit_for(self.account)
+        cloudformation = self.client("cloudformation", kit.region)
+        cloudformation.create_stack(
+            StackName=kit.stack_name, TemplateBody=kit.template_body, Capabilities=["CAPABILITY_NAMED_IAM"]
+        )
+        while (status := self.status(kit.region, kit.stack_name)) == "CREATE_IN_PROGRESS":
+            time.sleep(0.02)
+        assert status == "CREATE_COMPLETE", cloudformation.describe_stack_events(StackName=kit.stack_name)
+        return kit.role_arn
+
+    def hand_over_role(self) -> Run:
+        return hand_over.hand_over_role(self.user, self.account, self.create_role())
+
+    def hand_over_credentials(self, kind: str = "role", **more: Any) -> Run:
+        keys = self.keys(kind, **more)
+        credentials = TemporaryCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+        return hand_over.hand_over_credentials(self.user, self.account, credentials)
+
+    def approve(self, run: Run) -> None:
+        approval.approve(self.user, run, run.plan_digest)
+
+    def status(self, region: str, name: str) -> str:
+        """A stack's status; empty where there is none."""
+        try:
+            found = self.client("cloudformation", region).describe_stacks(StackName=name)
+        except ClientError as error:
+            assert "does not exist" in str(error)  # noqa: PT017 - any other refusal is a fault of the test
+            return ""
+        return str(found["Stacks"][0]["StackStatus"])
+
+    def logging_trails(self, region: str) -> list[str]:
+        """The trails of a region that deliver to the central bucket and log."""
+        trails = self.client("cloudtrail", region)
+        return [
+            trail["Name"]
+            for trail in trails.describe_trails(includeShadowTrails=False)["trailList"]
+            if trail["S3BucketName"] == "mozilla-cloudtrail-logs"
+            and trails.get_trail_status(Name=trail["TrailARN"])["IsLogging"]
+        ]
+
+    def writes(self, *actions: str, after: int = 0) -> list[Request]:
+        """What anybody but the owner and CloudFormation changed in the account, by action."""
+        made = self.cloud.writes(account=self.account.number, after=after)
+        return [
+            request
+            for request in made
+            if "onb-" in request.principal and (not actions or request.action in actions)
+        ]
+
+
+@pytest.fixture
+def owner_of(
+    cloud: Sandbox, transactional_db: None, django_user_model: type[User]
+) -> Callable[..., Owner]:
+    """`owner_of("old-stack")`: an owner, registered, whose account is in that scenario's state."""
+
+    def make(scenario: str = "empty", **said: Any) -> Owner:
+        number = str(100_000_000_000 + uuid.uuid4().int % 899_999_999_999)
+        regions = cloud.account(number, name="An owner's account", alias=f"owner-{number}", enabled_opt_in_regions=1)
+        cloud.scenario(scenario, account=number, **said)
+        user = django_user_model.objects.create_user(number, f"owner-{number}@example.org", "made-up")
+        account = accounts.register(
+            user, number=number, name="An owner's account", contact_email=user.email
+        )
+        return Owner(cloud, user, account, tuple(regions))
+
+    return make
