@@ -39,6 +39,8 @@ COPY requirements/bootstrap.lock requirements/sandbox.lock requirements/
 RUN python -m venv .venv && .venv/bin/pip install --quiet --no-cache-dir --require-hashes -r requirements/bootstrap.lock
 RUN .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/sandbox.lock
 COPY sandbox sandbox
+# The demo's half-finished account was begun with the portal's own templates.
+COPY onboarding/cloudformation onboarding/cloudformation
 COPY company.example.toml ./
 ENV PATH=/sandbox/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001

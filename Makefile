@@ -64,16 +64,14 @@ lint: setup ## Check style, types, layers, templates, migrations, production set
 	$(BIN)/lint-imports --no-cache | grep -E 'Contracts:|BROKEN|->' ; test $${PIPESTATUS[0]} -eq 0
 	$(BIN)/cfn-lint $(TEMPLATES)
 	$(BIN)/djlint --quiet --lint templates
-	$(BIN)/djlint --quiet --check templates
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 	$(BIN)/python -m tests.production_check
 	$(BIN)/python -m tests.locks
 
 .PHONY: format
-format: setup ## Put code and templates into their one form
+format: setup ## Put the code into its one form
 	$(BIN)/ruff format --quiet
 	$(BIN)/ruff check --fix --quiet
-	-$(BIN)/djlint --quiet --reformat templates
 
 # --- Lock files ------------------------------------------------------------------------------------------------
 # Universal (one file for every platform), with hashes, naming no index. The smaller ones agree with the largest.

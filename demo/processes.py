@@ -41,8 +41,9 @@ def port_or_another(preferred: int) -> int:
 class Processes:
     """A few processes with one fate: leaving the `with` block stops them all, the last one first."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, cwd: Path | None = None) -> None:
         self.logs = logs
+        self._cwd = cwd
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -58,6 +59,7 @@ class Processes:
         with self.log(name).open("wb") as log:
             self._running[name] = subprocess.Popen(
                 [str(word) for word in command],
+                cwd=self._cwd,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

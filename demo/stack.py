@@ -157,7 +157,7 @@ def running(options: Options) -> Iterator[Stack]:
     options.directory.mkdir(parents=True, exist_ok=True)
     for leftover in options.directory.glob("portal.sqlite3*"):
         leftover.unlink()
-    with Processes(options.directory / "logs") as processes:
+    with Processes(options.directory / "logs", ROOT) as processes:
         cloud = start_cloud(processes, options)
         redis_port = start_redis(processes, options.directory)
         environments = _environments(options, redis_port, cloud)
