@@ -36,6 +36,7 @@ PATCHES = (
     # Stacks: how they live, and with whose rights.
     "clock",
     "names",
+    "template_conditions",
     "stacks",
     "requests",
     "nested",
@@ -44,7 +45,7 @@ PATCHES = (
     "simulation",
     "roles",
     "buckets",
-    "functions",
+    "functions", "custom_resources",
 )
 """Modules whose `install()` makes ministack behave as AWS does."""
 
