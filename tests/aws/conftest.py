@@ -1,10 +1,9 @@
 """Sessions whose requests are checked against botocore's own models, and sessions of the stand-in cloud."""
 
-import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.request import Request, urlopen
 
 import pytest
 from botocore.stub import Stubber
@@ -12,6 +11,7 @@ from botocore.stub import Stubber
 from onboarding.aws.session import AwsSession, Cloud, session_from
 from onboarding.company import Company, load_company
 from onboarding.credentials import TemporaryCredentials
+from sandbox.client import Sandbox
 from tests.sandbox.conftest import ClientFactory, account, client, cloud
 
 __all__ = ["account", "client", "cloud"]
@@ -58,28 +58,39 @@ def stub(session: AwsSession) -> Iterator[StubFactory]:
         stubber.assert_no_pending_responses()
 
 
+@dataclass(frozen=True, slots=True)
 class StandIn:
-    """The stand-in cloud as its control API shows it, and sessions of its people."""
+    """The stand-in cloud: `control` steers it, `worker` is the portal's own identity there."""
 
-    def __init__(self, url: str, client: ClientFactory) -> None:
-        self.url = url
-        self.client = client
-        self.cloud = Cloud(url)
+    control: Sandbox
+    client: ClientFactory
 
-    def control(self, path: str, document: dict[str, Any] | None = None, method: str = "") -> Any:
-        request = Request(
-            f"{self.url}/_sandbox/{path}",
-            data=None if document is None else json.dumps(document).encode(),
-            method=method or ("GET" if document is None else "POST"),
-            headers={"Content-Type": "application/json"},
-        )
-        with urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+    @property
+    def cloud(self) -> Cloud:
+        return Cloud(self.control.url)
 
-    def play(self, scenario: str, account: str, **more: Any) -> Any:
-        return self.control(f"scenarios/{scenario}", {"account": account, **more})
+    def session(self, **of: Any) -> AwsSession:
+        """A session of credentials as `Sandbox.credentials` mints them."""
+        return session_from(self.cloud, self.keys(**of))
+
+    def keys(self, **of: Any) -> TemporaryCredentials:
+        made = self.control.credentials(**of)
+        return TemporaryCredentials(made.access_key_id, made.secret_access_key, made.session_token)
+
+    @property
+    def worker(self) -> AwsSession:
+        return self.session(kind="worker")
 
 
-@pytest.fixture(scope="session")
-def stand_in(cloud: str, client: ClientFactory) -> StandIn:
-    return StandIn(cloud, client)
+@pytest.fixture
+def stand_in(cloud: str, client: ClientFactory) -> Iterator[StandIn]:
+    made = StandIn(Sandbox(cloud), client)
+    yield made
+    made.control.clear_faults()
+
+
+@pytest.fixture
+def owner(stand_in: StandIn, account: str) -> AwsSession:
+    """A session of the owner of `account`, who may do everything in it."""
+    stand_in.control.account(account)
+    return stand_in.session(account=account)

@@ -145,7 +145,8 @@ def test_what_does_not_exist_is_none_and_what_is_denied_is_not(
 def listed_event(number: int, token: str) -> dict[str, Any]:
     return {
         "StackId": STACK_ID, "EventId": str(number), "StackName": "x", "Timestamp": NOW,
-        "LogicalResourceId": "r", "ResourceType": "AWS::IAM::Role", "ResourceStatus": "CREATE_COMPLETE", "ClientRequestToken": token,
+        "LogicalResourceId": "r", "ResourceType": "AWS::IAM::Role", "ResourceStatus": "CREATE_COMPLETE",
+        "ClientRequestToken": token,
     }  # fmt: skip
 
 
