@@ -1,0 +1,162 @@
+"""What may a person type, and what is wrong with it? One form for each page that asks something.
+
+Access that is typed here is never sent back to the browser, not even when another field was wrong.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.credentials import TemporaryCredentials
+from onboarding.custody import paste
+
+
+class RegisterForm(forms.Form):
+    number = forms.CharField(
+        label=_("Account number"),
+        help_text=_("12 digits. Spaces and dashes are fine."),
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={"required": _("Enter the account's number.")},
+    )
+    name = forms.CharField(
+        label=_("Account name"),
+        help_text=_("What your team calls it, such as “Community IT”."),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": _("Enter a name for the account.")},
+    )
+    contact_email = forms.EmailField(
+        label=_("Contact"),
+        help_text=_("The e-mail address of whoever answers questions about this account."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={
+            "required": _("Enter an e-mail address."),
+            "invalid": _("Enter an e-mail address such as name@example.org."),
+        },
+    )
+    ticket_url = forms.URLField(
+        label=_("Ticket"),
+        help_text=_("The link to infosec's ticket about this account."),
+        required=False,
+        assume_scheme="https",
+        widget=forms.URLInput(attrs={"autocomplete": "off"}),
+        error_messages={"invalid": _("Enter a link that begins with https://")},
+    )
+
+    def clean_number(self) -> str:
+        """The 12 digits alone. The AWS console shows 1234-5678-9012, people write 1234 5678 9012."""
+        number = re.sub(r"[\s\-\u2010-\u2015\u00a0]", "", self.cleaned_data["number"])
+        if not re.fullmatch(r"[0-9]{12}", number):
+            raise ValidationError(_("An account number has exactly 12 digits. Check it in the AWS console."))
+        return number
+
+    def clean_ticket_url(self) -> str:
+        url = str(self.cleaned_data["ticket_url"])
+        if url and not url.startswith(("https://", "http://")):
+            raise ValidationError(_("Enter a link that begins with https://"))
+        return url
+
+
+class RoleForm(forms.Form):
+    role_arn = forms.CharField(
+        label=_("The role's ARN"),
+        help_text=_(
+            "Filled in with the role that the template creates. Change it if you named yours otherwise."
+        ),
+        max_length=2048,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "is-code"}),
+        error_messages={"required": _("Enter the role's ARN.")},
+    )
+
+
+class Unechoed(forms.Textarea):
+    """A text area that is always sent empty, whatever was typed before."""
+
+    def format_value(self, value: Any) -> str:  # noqa: ARG002 - forgetting it is the point
+        return ""
+
+
+_SECRET = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", "class": "is-code"}
+
+
+class CredentialsForm(forms.Form):
+    """Either all of it pasted in one go, or three fields. Nothing of it comes back in a response."""
+
+    pasted = forms.CharField(
+        label=_("Paste everything"),
+        help_text=_(
+            "The lines that begin with export or set, a section of a credentials file, or the JSON of "
+            "aws configure export-credentials or aws sts."
+        ),
+        required=False,
+        max_length=20_000,
+        strip=False,
+        widget=Unechoed(attrs={**_SECRET, "rows": 6}),
+    )
+    access_key_id = forms.CharField(
+        label=_("Access key id"),
+        help_text=_("Begins with ASIA."),
+        required=False,
+        max_length=128,
+        widget=forms.PasswordInput(render_value=False, attrs=_SECRET),
+    )
+    secret_access_key = forms.CharField(
+        label=_("Secret access key"),
+        required=False,
+        max_length=256,
+        widget=forms.PasswordInput(render_value=False, attrs=_SECRET),
+    )
+    session_token = forms.CharField(
+        label=_("Session token"),
+        required=False,
+        max_length=8192,
+        widget=Unechoed(attrs={**_SECRET, "rows": 4}),
+    )
+
+    credentials: TemporaryCredentials
+    claimed_expiry: datetime | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Sets `credentials` and `claimed_expiry`, and keeps nothing of them in `cleaned_data`."""
+        given = {name: str(self.cleaned_data.get(name) or "").strip() for name in self.fields}
+        self.cleaned_data = {}
+        if given["pasted"]:
+            self._read_paste(given["pasted"])
+        else:
+            self._read_fields(given)
+        return self.cleaned_data
+
+    def _read_paste(self, text: str) -> None:
+        try:
+            pasted = paste.parse(text)
+        except paste.PasteRefused as refusal:
+            # Without a cause: the refusal's context may hold what was pasted.
+            self.add_error("pasted", ValidationError(refusal.text, code=refusal.code))
+            return
+        self.credentials, self.claimed_expiry = pasted.credentials, pasted.expires_at
+
+    def _read_fields(self, given: dict[str, str]) -> None:
+        parts = ("access_key_id", "secret_access_key", "session_token")
+        if not any(given[name] for name in parts):
+            self.add_error(
+                "pasted", ValidationError(_("Paste the credentials, or fill in the three fields."))
+            )
+            return
+        for name in parts:
+            if not given[name]:
+                self.add_error(name, ValidationError(_("This part is missing. All three are needed.")))
+        if given["access_key_id"].startswith("AKIA"):
+            self.add_error(
+                "access_key_id",
+                ValidationError(
+                    _(
+                        "This is a permanent key. It was not stored. Use temporary credentials, and rotate this key."
+                    )
+                ),
+            )
+        self.credentials = TemporaryCredentials(*(given[name] for name in parts))

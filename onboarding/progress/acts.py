@@ -1,0 +1,66 @@
+"""What is the one obvious thing to do next, in each status of a run?"""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.models import AwsAccount, Run
+from onboarding.states import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    label: str | Promise
+    url: str
+
+
+# Nothing to do but wait, and what for.
+_WAITING_FOR = {
+    RunStatus.SURVEYING: _("Nothing for you to do: this takes a minute or two, and changes nothing."),
+    RunStatus.RUNNING: _("Nothing for you to do. You may close this page: the work goes on without it."),
+    RunStatus.VERIFYING: _(
+        "Nothing for you to do. AWS usually delivers a region's first log within 5 to 15 minutes."
+    ),
+}
+
+_MAY_BE_CANCELLED = {
+    RunStatus.DRAFT,
+    RunStatus.SURVEYING,
+    RunStatus.PLANNED,
+    RunStatus.RUNNING,
+    RunStatus.NEEDS_ACCESS,
+    RunStatus.NEEDS_OWNER,
+}
+
+
+def next_act(account: AwsAccount, run: Run | None) -> Act | None:
+    """The one next act of the owner; None where there is nothing to do but wait."""
+    hand_over = reverse("hand-over", args=[account.number])
+    if run is None:
+        return Act(_("Hand over access"), hand_over)
+    match RunStatus(run.status):
+        case RunStatus.DRAFT:
+            return Act(_("Hand over access"), hand_over)
+        case RunStatus.PLANNED:
+            return Act(_("Read the plan"), reverse("plan", args=[run.pk]))
+        case RunStatus.NEEDS_ACCESS | RunStatus.NEEDS_OWNER:
+            return Act(_("Hand over access again"), hand_over)
+        case RunStatus.FAILED | RunStatus.PARTLY_DONE | RunStatus.CANCELLED:
+            return Act(_("Start again"), reverse("start-again", args=[account.number]))
+        case RunStatus.CANCELLING:
+            return Act(_("Leave things as they are"), reverse("leave-as-is", args=[run.pk]))
+        case RunStatus.VERIFIED:
+            return Act(_("See how to fetch your logs"), reverse("logs", args=[account.number]))
+        case _:
+            return None
+
+
+def waiting_for(run: Run) -> str | Promise:
+    """What a page says instead of an act; empty when there is one."""
+    return _WAITING_FOR.get(RunStatus(run.status), "")
+
+
+def may_be_cancelled(run: Run) -> bool:
+    return run.status in _MAY_BE_CANCELLED

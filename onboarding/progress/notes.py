@@ -1,0 +1,100 @@
+"""What does a plan's note say, in words? What is left alone and why, what it may cost, what was not looked at."""
+
+from collections.abc import Callable
+
+from django.utils.translation import gettext as _
+
+from onboarding.planning import Note
+
+
+class _Fields(dict[str, str]):
+    """A sentence may name a field that an older plan's note doesn't carry."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def words_of(note: Note) -> str:
+    """One or two sentences; the regions it holds for stand beside it. A code without words speaks for itself."""
+    sentence = _SENTENCES.get(note.code)
+    fields = _Fields({key: _as_text(value) for key, value in note.fields.items()})
+    return sentence() % fields if sentence else note.code.replace("_", " ")
+
+
+def _as_text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+_SENTENCES: dict[str, Callable[[], str]] = {
+    # Trails that aren't ours
+    "keeps_own_trail": lambda: _(
+        "Your own trail %(trail)s is kept, and ours is added beside it. For the second copy of the same events "
+        "CloudTrail charges you about $%(extra_copy_usd_per_100_000_events)s per 100,000."
+    ),
+    "organization_trail": lambda: _(
+        "Your organization’s trail %(trail)s is left as it is, and ours is added beside it. For the second copy "
+        "of the same events CloudTrail charges about $%(extra_copy_usd_per_100_000_events)s per 100,000."
+    ),
+    # Old stacks and roles that are left alone
+    "no_old_stack": lambda: _("No old audit stack was found in the %(regions_searched)s regions searched."),
+    "not_deleted_other_content": lambda: _(
+        "The stack %(stack)s has the old stack’s name but other content. It is not touched."
+    ),
+    "not_deleted_unreadable": lambda: _(
+        "The stack %(stack)s looks like the old one, but its content could not be read. It is not touched."
+    ),
+    "nested_or_stackset": lambda: _(
+        "The stack %(stack)s looks like the old one but belongs to another stack or a StackSet. It is not "
+        "touched: whoever manages that must remove it."
+    ),
+    "protected_old_stack": lambda: _(
+        "The old stack %(stack)s has termination protection. It is not touched: switch the protection off, "
+        "then start again."
+    ),
+    "old_role_left": lambda: _(
+        "The role %(role)s still trusts the old account, and no stack that is deleted here takes it along. "
+        "Delete it yourself: until then the account can’t be verified."
+    ),
+    "old_roles_not_listed": lambda: _(
+        "The account’s roles could not be listed, so the portal can’t tell whether an old audit role is left."
+    ),
+    # What stands in the way
+    "name_taken": lambda: _(
+        "A stack named %(stack)s exists already and is not infosec’s. It is not touched, and nothing is made here."
+    ),
+    "change_set_waiting": lambda: _(
+        "The stack %(stack)s waits with a change set that was never executed. It is not touched: execute or "
+        "delete it, then start again."
+    ),
+    "update_stuck": lambda: _(
+        "The stack %(stack)s is stuck in a failed update. It is not touched: continue its rollback in the "
+        "AWS console, then start again."
+    ),
+    "home_region_unreadable": lambda: _(
+        "The home region could not be read, so the stack can’t be made there."
+    ),
+    "parent_refused": lambda: _(
+        "The stack that makes the trails can’t be deployed, so no trail is made here."
+    ),
+    "too_many_trails": lambda: _(
+        "Five trails are the most that AWS allows in a region, and they exist already: %(trails)s. Delete one, "
+        "then start again."
+    ),
+    # What is there already
+    "already_present": lambda: _("The stack %(stack)s is already as it should be."),
+    "exists_in_other_home": lambda: _(
+        "Another stack named %(stack)s stands in this region too. It is not touched; one is enough."
+    ),
+    # Regions that are left out
+    "skipped_not_enabled": lambda: _(
+        "Not enabled in this account, so there is nothing to protect: neither searched nor changed."
+    ),
+    "skipped_denied": lambda: _(
+        "Your organization’s policies or the role’s rights deny access here: neither searched nor changed."
+    ),
+    "unreachable_not_searched": lambda: _("AWS did not answer here: neither searched nor changed."),
+    "skipped_by_choice": lambda: _("Left out, as you chose."),
+    "only_default_regions_checked": lambda: _(
+        "The list of enabled regions could not be read: only the regions that are enabled by default are covered."
+    ),
+}

@@ -1,0 +1,164 @@
+"""What does the plan say, in words? Every deletion, creation and change, and what is left alone and why."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from onboarding.models import Run
+from onboarding.observed import AccountSurvey, Stack, StackResource
+from onboarding.planning import Note, Plan, PlannedStep
+from onboarding.progress.notes import words_of
+from onboarding.progress.places import place_of
+from onboarding.progress.telling import named_region
+from onboarding.states import StepKind
+from onboarding.stored import survey_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDeletion:
+    step: PlannedStep
+    region: str
+    why: str | Promise
+    # What goes with the stack; None when its resources were not listed.
+    resources: tuple[StackResource, ...] | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    step: PlannedStep
+    region: str
+    words: str
+    why: str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRegion:
+    region: str
+    place: str
+    # Whether a trail is to be made or mended here; otherwise it is right already.
+    is_changed: bool
+    why: str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """A note's sentence, and the regions it holds for when it holds for several."""
+
+    code: str
+    words: str
+    regions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    plan: Plan
+    digest: str
+    deletions: tuple[PlannedDeletion, ...]
+    writes: tuple[PlannedWrite, ...]
+    regions: tuple[PlannedRegion, ...]
+    admission: bool
+    notes: tuple[NoteLine, ...]
+
+    @property
+    def changed_regions(self) -> int:
+        return sum(region.is_changed for region in self.regions)
+
+
+_WHYS = {
+    "absent": gettext_lazy("It does not exist yet."),
+    "outdated": gettext_lazy("It exists, but is not as it should be: it is updated."),
+    "failed_before": gettext_lazy("An earlier attempt failed and holds the name: it is deleted first."),
+    "busy": gettext_lazy("AWS is still at work on it; the portal waits for that first."),
+    "regions_missing": gettext_lazy("It stands, but some regions are missing: it is run again for them."),
+    "trail_missing": gettext_lazy("The stack is there, but its trail is gone: it is made anew."),
+    "misdirected": gettext_lazy("Its trail delivers to another place: it is redirected."),
+    "stopped": gettext_lazy("Its trail does not log: it is switched on."),
+}
+_DELETION_WHYS = {
+    "replaced": gettext_lazy("It holds the old audit role, which the new roles replace."),
+    "busy": gettext_lazy(
+        "It holds the old audit role. AWS is at work on it; the portal waits for that first."
+    ),
+}
+
+
+def plan_page(run: Run) -> PlanPage | None:
+    """None while no plan was made."""
+    if run.plan is None:
+        return None
+    plan = Plan.from_json(run.plan)
+    survey = survey_from_json(run.survey) if run.survey is not None else None
+    return PlanPage(
+        plan=plan,
+        digest=run.plan_digest,
+        deletions=tuple(_deletion(step, survey) for step in _of(plan, StepKind.REMOVE_STACK)),
+        writes=tuple(
+            _write(step) for step in _of(plan, StepKind.DEPLOY_ROLES) + _of(plan, StepKind.DEPLOY_TRAILS)
+        ),
+        regions=_regions(plan),
+        admission=bool(_of(plan, StepKind.ADMIT_ACCOUNT)),
+        notes=tuple(_lines(plan.notes)),
+    )
+
+
+def _of(plan: Plan, kind: StepKind) -> list[PlannedStep]:
+    """The steps that will be done; what is refused is said by a note."""
+    return [step for step in plan.steps if step.kind == kind and not step.refused]
+
+
+def _deletion(step: PlannedStep, survey: AccountSurvey | None) -> PlannedDeletion:
+    found = _stack(step, survey)
+    return PlannedDeletion(
+        step=step,
+        region=named_region(step.region),
+        why=_DELETION_WHYS.get(step.why, ""),
+        resources=found.resources if found else None,
+        description=found.description if found else "",
+    )
+
+
+def _stack(step: PlannedStep, survey: AccountSurvey | None) -> Stack | None:
+    region = survey.region(step.region) if survey else None
+    stacks = region.stacks if region else ()
+    return next((stack for stack in stacks if stack.stack_id == step.stack_id), None)
+
+
+def _write(step: PlannedStep) -> PlannedWrite:
+    words = {
+        StepKind.DEPLOY_ROLES: _("Two roles: a read-only security-audit role and an incident-response role."),
+        StepKind.DEPLOY_TRAILS: _(
+            "A function that switches on one CloudTrail trail in each region listed below, through a stack there."
+        ),
+    }
+    return PlannedWrite(step, named_region(step.region), words[step.kind], _WHYS.get(step.why, ""))
+
+
+def _regions(plan: Plan) -> tuple[PlannedRegion, ...]:
+    changed = {step.region: step for step in _of(plan, StepKind.REGION_TRAIL)}
+    return tuple(
+        PlannedRegion(
+            region=region,
+            place=place_of(region),
+            is_changed=region in changed,
+            why=_WHYS.get(changed[region].why, "") if region in changed else "",
+        )
+        for region in sorted(set(plan.regions) | changed.keys())
+    )
+
+
+def _lines(notes: Iterable[Note]) -> Iterable[NoteLine]:
+    """One line per sentence: what holds for eight regions is said once."""
+    by_words: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        by_words.setdefault((note.code, words_of(note)), []).extend(_regions_of(note))
+    for (code, words), regions in by_words.items():
+        yield NoteLine(code, words, tuple(named_region(region) for region in sorted(set(regions))))
+
+
+def _regions_of(note: Note) -> list[str]:
+    several = note.fields.get("regions")
+    return list(several) if several else [note.region] if note.region else []

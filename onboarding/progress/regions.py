@@ -1,0 +1,105 @@
+"""How is each region doing? One row per region, whatever has been read of it so far."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from onboarding.models import RegionReading, Step
+from onboarding.progress.failures import Trouble, trouble_of
+from onboarding.progress.places import place_of
+from onboarding.states import RegionOutcome, RegionState, StepKind, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    region: str
+    place: str
+    state: RegionState
+    # CloudFormation's word for the regional stack, the trail's name, and what AWS last said of it.
+    stack_status: str
+    trail: str
+    is_logging: bool | None
+    latest_delivery_at: datetime | None
+    latest_delivery_error: str
+    read_at: datetime | None
+    outcome: RegionOutcome | None
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegionCounts:
+    """How many regions are in which state. `wanted` leaves out those that are skipped."""
+
+    wanted: int
+    covered: int
+    logging: int
+    failed: int
+    skipped: int
+
+
+def region_rows(readings: Iterable[RegionReading], steps: Sequence[Step]) -> tuple[RegionRow, ...]:
+    """A row for each region that was read or is to be worked in, by the order of their codes."""
+    by_region = {reading.region: reading for reading in readings}
+    wanted = {step.region for step in steps if step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}}
+    return tuple(
+        _row(region, by_region.get(region), [step for step in steps if step.region == region])
+        for region in sorted(wanted | by_region.keys())
+    )
+
+
+def count_regions(rows: Iterable[RegionRow]) -> RegionCounts:
+    states = [row.state for row in rows]
+    skipped = states.count(RegionState.SKIPPED)
+    return RegionCounts(
+        wanted=len(states) - skipped,
+        covered=states.count(RegionState.COVERED),
+        logging=states.count(RegionState.LOGGING),
+        failed=states.count(RegionState.FAILED),
+        skipped=skipped,
+    )
+
+
+def _row(region: str, reading: RegionReading | None, steps: Sequence[Step]) -> RegionRow:
+    failed = next((step for step in steps if _is_failed_trail(step)), None)
+    if reading is None:
+        return RegionRow(
+            region=region,
+            place=place_of(region),
+            state=RegionState.FAILED if failed else RegionState.WAITING,
+            stack_status=failed.aws_status if failed else "",
+            trail="",
+            is_logging=None,
+            latest_delivery_at=None,
+            latest_delivery_error="",
+            read_at=None,
+            outcome=None,
+            trouble=trouble_of(failed.reason_code, failed.failure) if failed else None,
+        )
+    state = RegionState(reading.state)
+    if failed and state != RegionState.COVERED:
+        state = RegionState.FAILED
+    return RegionRow(
+        region=region,
+        place=place_of(region),
+        state=state,
+        stack_status=reading.stack_status,
+        trail=reading.trail_arn.rpartition("/")[2],
+        is_logging=reading.is_logging,
+        latest_delivery_at=reading.latest_delivery_at,
+        latest_delivery_error=reading.latest_delivery_error,
+        read_at=reading.read_at,
+        outcome=RegionOutcome(reading.outcome),
+        trouble=_trouble(reading, failed),
+    )
+
+
+def _is_failed_trail(step: Step) -> bool:
+    is_about_the_trail = step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
+    return is_about_the_trail and step.status in {StepStatus.FAILED, StepStatus.REFUSED}
+
+
+def _trouble(reading: RegionReading, failed: Step | None) -> Trouble | None:
+    trouble = trouble_of(reading.reason_code, reading.failure)
+    if trouble is None and failed is not None:
+        return trouble_of(failed.reason_code, failed.failure)
+    return trouble

@@ -1,0 +1,105 @@
+"""How far is each stage of a run? Counted from its steps; the survey, which has none, from the run itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.models import Run, Step
+from onboarding.states import RunStatus, Stage, StepStatus
+
+
+class StageState(TextChoices):
+    """What a stage's line on the live page says."""
+
+    NOT_NEEDED = "not_needed", _("Not needed")
+    WAITING = "waiting", _("Waiting")
+    WORKING = "working", _("Working")
+    FINISHED = "finished", _("Finished")
+    FAILED = "failed", _("Failed")
+    STOPPED = "stopped", _("Stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    stage: Stage
+    state: StageState
+    settled: int
+    total: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    # The steps that are not one of many regions: what this stage is about, by name.
+    named_steps: tuple[Step, ...]
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether "8 of 17" says more than the state alone."""
+        return self.total > 1 and self.state != StageState.NOT_NEEDED
+
+
+_FAILED = {StepStatus.FAILED, StepStatus.REFUSED}
+_STOPPED_RUNS = {RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.PARTLY_DONE}
+
+
+def stages_of(run: Run, steps: Sequence[Step]) -> tuple[StageProgress, ...]:
+    """All stages in their order, the survey first."""
+    is_planned = bool(steps) or run.plan is not None
+    stages = [stage for stage in Stage if stage != Stage.SURVEY]
+    return (
+        _survey(run),
+        *(
+            _stage(run, stage, [step for step in steps if step.stage == stage], is_planned)
+            for stage in stages
+        ),
+    )
+
+
+def _survey(run: Run) -> StageProgress:
+    if run.survey is not None or run.plan is not None:
+        state = StageState.WORKING if run.status == RunStatus.SURVEYING else StageState.FINISHED
+    elif run.status == RunStatus.SURVEYING:
+        state = StageState.WORKING
+    elif run.status == RunStatus.FAILED:
+        state = StageState.FAILED
+    elif run.status == RunStatus.CANCELLED:
+        state = StageState.STOPPED
+    else:
+        state = StageState.WAITING
+    return StageProgress(Stage.SURVEY, state, 0, 0, None, None, ())
+
+
+def _stage(run: Run, stage: Stage, steps: Sequence[Step], is_planned: bool) -> StageProgress:  # noqa: FBT001
+    settled = [step for step in steps if step.is_settled]
+    started = [step.started_at for step in steps if step.started_at]
+    finished = [step.finished_at for step in settled if step.finished_at]
+    state = _state(run, steps, is_planned=is_planned)
+    is_over = state in {StageState.FINISHED, StageState.FAILED}
+    return StageProgress(
+        stage=stage,
+        state=state,
+        settled=len(settled),
+        total=len(steps),
+        started_at=min(started, default=None),
+        finished_at=max(finished, default=None) if is_over else None,
+        named_steps=tuple(step for step in steps if step.target and not _is_regional(step)),
+    )
+
+
+def _state(run: Run, steps: Sequence[Step], *, is_planned: bool) -> StageState:
+    if not steps:
+        is_approved = bool(run.approved_digest) or run.status in {RunStatus.VERIFYING, RunStatus.VERIFIED}
+        return StageState.NOT_NEEDED if is_planned and is_approved else StageState.WAITING
+    if all(step.is_settled for step in steps):
+        return StageState.FAILED if any(step.status in _FAILED for step in steps) else StageState.FINISHED
+    if run.status in _STOPPED_RUNS:
+        has_failed = any(step.status in _FAILED for step in steps)
+        return StageState.FAILED if has_failed else StageState.STOPPED
+    if any(step.status == StepStatus.WORKING or step.is_settled for step in steps):
+        return StageState.WORKING
+    return StageState.WAITING
+
+
+def _is_regional(step: Step) -> bool:
+    return step.kind in {"region_trail", "verify_region"}

@@ -1,0 +1,112 @@
+"""What do templates need that HTML can't say? Icons, statuses with their glyph, times, the company's name."""
+
+from datetime import datetime
+
+from django import template
+from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+register = template.Library()
+
+# A status is shown by a glyph, a word and a colour; every stored word of every status has its tone and glyph here.
+_LOOKS = {
+    # runs
+    "draft": ("ask", "key"),
+    "surveying": ("busy", "turning"),
+    "planned": ("ask", "hand"),
+    "running": ("busy", "turning"),
+    "verifying": ("busy", "turning"),
+    "verified": ("good", "check"),
+    "needs_access": ("ask", "key"),
+    "needs_owner": ("ask", "hand"),
+    "partly_done": ("ask", "alert"),
+    "cancelling": ("idle", "turning"),
+    "cancelled": ("idle", "stop"),
+    # steps and stages
+    "waiting": ("idle", "clock"),
+    "working": ("busy", "turning"),
+    "finished": ("good", "check"),
+    "failed": ("bad", "cross"),
+    "refused": ("bad", "cross"),
+    "not_needed": ("idle", "minus"),
+    "stopped": ("idle", "stop"),
+    # regions
+    "unknown": ("idle", "clock"),
+    "creating": ("busy", "turning"),
+    "logging": ("busy", "record"),
+    "covered": ("good", "check"),
+    "skipped": ("idle", "minus"),
+}
+_UNKNOWN_LOOK = ("idle", "minus")
+
+
+@register.filter
+def tone(status: str) -> str:
+    return _LOOKS.get(str(status), _UNKNOWN_LOOK)[0]
+
+
+@register.filter
+def glyph(status: str) -> str:
+    return _LOOKS.get(str(status), _UNKNOWN_LOOK)[1]
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A glyph of the sprite that every page carries; the words beside it say the same."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="#icon-{}"/></svg>', name
+    )
+
+
+@register.simple_tag
+def chip(status: str, label: str) -> SafeString:
+    turning = " is-turning" if glyph(status) == "turning" else ""
+    return format_html(
+        '<span class="chip tone-{}{}">{}<span>{}</span></span>',
+        tone(status),
+        turning,
+        icon(glyph(status)),
+        label,
+    )
+
+
+@register.simple_tag
+def clock_time(at: datetime | None) -> SafeString | str:
+    """The time of day alone, as on a timeline."""
+    if at is None:
+        return ""
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), localtime(at).strftime("%H:%M:%S"))
+
+
+@register.simple_tag
+def ago(at: datetime | None) -> SafeString | str:
+    """A time that the script turns into "2 minutes ago" and keeps so; without it, the time itself."""
+    if at is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" data-ago>{} UTC</time>', at.isoformat(), localtime(at).strftime("%Y-%m-%d %H:%M")
+    )
+
+
+@register.simple_tag
+def elapsed(since: datetime | None, until: datetime | None) -> SafeString | str:
+    """How long something took, or how long it has been going on, which the script keeps counting."""
+    if since is None:
+        return ""
+    if until is None:
+        return format_html('<time datetime="{}" data-since></time>', since.isoformat())
+    seconds = max(0, round((until - since).total_seconds()))
+    words = f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
+    return format_html('<span class="took">{}</span>', words)
+
+
+@register.simple_tag
+def company_name() -> str:
+    return str(settings.COMPANY.name)
+
+
+@register.simple_tag
+def infosec_contact() -> str:
+    return str(settings.COMPANY.infosec_contact)

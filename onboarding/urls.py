@@ -1,0 +1,25 @@
+"""Where is each page? Accounts by their number, runs by their id."""
+
+from django.urls import path
+
+from onboarding.views import acts, front, health, logs, plan, run, stream, wizard
+
+urlpatterns = [
+    path("", front.front, name="front"),
+    path("register/", wizard.register, name="register"),
+    path("aws/<slug:number>/hand-over/", wizard.hand_over_role, name="hand-over"),
+    path(
+        "aws/<slug:number>/hand-over/credentials/", wizard.hand_over_credentials, name="hand-over-credentials"
+    ),
+    path("aws/<slug:number>/hand-over/template.yaml", wizard.hand_over_template, name="hand-over-template"),
+    path("aws/<slug:number>/start-again/", acts.start_again, name="start-again"),
+    path("aws/<slug:number>/logs/", logs.logs, name="logs"),
+    path("runs/<uuid:run_id>/", run.run, name="run"),
+    path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),
+    path("runs/<uuid:run_id>/approve/", plan.approve, name="approve"),
+    path("runs/<uuid:run_id>/cancel/", acts.cancel, name="cancel"),
+    path("runs/<uuid:run_id>/leave-as-is/", acts.leave_as_is, name="leave-as-is"),
+    path("runs/<uuid:run_id>/events", stream.events, name="events"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+]

@@ -1,0 +1,1 @@
+"""What answers a browser's request? Authorise by fetching, parse, act, answer; one module for each flow."""

@@ -1,0 +1,68 @@
+"""What an owner does to a run beside approving it: cancel, leave as it is, start again.
+
+Each asks first, on a page of its own: these links also stand in fragments that everybody who watches shares.
+"""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from onboarding.models import Run
+from onboarding.services import cancelling, retrying
+from onboarding.services.refusals import Refused
+from onboarding.states import RunStatus
+from onboarding.views.access import own_account, own_run, signed_in
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = own_run(request, run_id)
+    if request.method == "POST":
+        try:
+            cancelling.cancel(signed_in(request), run)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("run", run.pk)
+    if run.is_settled or run.status in {RunStatus.CANCELLING, RunStatus.VERIFYING}:
+        messages.info(request, _("There is nothing left to cancel."))
+        return redirect("run", run.pk)
+    has_begun = run.status not in {RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED}
+    return render(request, "cancel.html", {"run": run, "account": run.account, "has_begun": has_begun})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave_as_is(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = own_run(request, run_id)
+    if request.method == "POST":
+        try:
+            cancelling.leave_as_is(signed_in(request), run)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("run", run.pk)
+    if run.status != RunStatus.CANCELLING:
+        return redirect("run", run.pk)
+    return render(request, "leave_as_is.html", {"run": run, "account": run.account, "steps": run.steps.all()})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def start_again(request: HttpRequest, number: str) -> HttpResponse:
+    account = own_account(request, number)
+    if request.method == "POST":
+        try:
+            retrying.start_again(signed_in(request), account)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            return redirect("front")
+        return redirect("hand-over", account.number)
+    return render(request, "start_again.html", {"account": account, "back": _back(account.runs.first())})
+
+
+def _back(run: Run | None) -> str:
+    return reverse("run", args=[run.pk]) if run else reverse("front")

@@ -1,0 +1,58 @@
+"""The first page: what this is, or for who is signed in, their accounts and what is next for each."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from onboarding.models import AwsAccount, Run
+from onboarding.progress.acts import Act, next_act, waiting_for
+from onboarding.views.access import signed_in
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    account: AwsAccount
+    run: Run | None
+    url: str
+    act: Act | None
+    waiting_for: str
+    owners: tuple[str, ...]
+
+
+@require_safe
+def front(request: HttpRequest) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return render(request, "front.html")
+    user = signed_in(request)
+    accounts = AwsAccount.objects.visible_to(user).prefetch_related("ownerships__user").distinct()
+    latest = _latest_runs(accounts)
+    lines = [_line(account, latest.get(account.pk), user.pk) for account in accounts]
+    return render(request, "accounts.html", {"lines": lines, "is_staff": user.is_staff})
+
+
+def _latest_runs(accounts: "list[AwsAccount] | object") -> dict[int, Run]:
+    """The newest run of each account."""
+    runs = (
+        Run.objects.filter(account__in=accounts).order_by("account_id", "created_at").defer("survey", "plan")
+    )
+    return {run.account_id: run for run in runs}
+
+
+def _line(account: AwsAccount, run: Run | None, user_id: int) -> AccountLine:
+    owners = [ownership.user for ownership in account.ownerships.all()]
+    owns = any(owner.pk == user_id for owner in owners)
+    return AccountLine(
+        account=account,
+        run=run,
+        url=reverse("run", args=[run.pk])
+        if run
+        else reverse("hand-over", args=[account.number])
+        if owns
+        else "",
+        act=next_act(account, run) if owns else None,
+        waiting_for=str(waiting_for(run)) if run else "",
+        owners=tuple(owner.email for owner in owners),
+    )

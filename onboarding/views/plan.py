@@ -1,0 +1,49 @@
+"""The plan: read it, and approve exactly what was read."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from onboarding.progress.plan_page import plan_page
+from onboarding.services import approval
+from onboarding.services.refusals import Refused
+from onboarding.states import RunStatus
+from onboarding.views.access import is_owner, own_run, signed_in, visible_run
+
+
+@login_required
+@require_safe
+def plan(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = visible_run(request, run_id)
+    page = plan_page(run)
+    if page is None:
+        messages.info(request, _("There is no plan yet."))
+        return redirect("run", run.pk)
+    context = {
+        "run": run,
+        "account": run.account,
+        "page": page,
+        "company": settings.COMPANY,
+        "may_approve": run.status == RunStatus.PLANNED and is_owner(request, run.account),
+        "is_waiting": run.status == RunStatus.PLANNED,
+    }
+    return render(request, "plan.html", context)
+
+
+@login_required
+@require_POST
+def approve(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Posts the digest of the plan that the page showed; a plan that changed meanwhile is shown again."""
+    run = own_run(request, run_id)
+    try:
+        approval.approve(signed_in(request), run, request.POST.get("digest", ""))
+    except approval.PlanChanged as refusal:
+        messages.error(request, str(refusal))
+        return redirect("plan", run.pk)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("run", run.pk)

@@ -1,0 +1,118 @@
+"""Register an account, and hand it over: the wizard's pages before the run's own."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from onboarding.forms import CredentialsForm, RegisterForm, RoleForm
+from onboarding.models import AwsAccount, Run
+from onboarding.services import accounts, hand_over
+from onboarding.services.refusals import Refused
+from onboarding.states import RunStatus
+from onboarding.views.access import own_account, signed_in
+from onboarding.views.hand_over_kit import kit_for
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    user = signed_in(request)
+    form = RegisterForm(request.POST or None, initial={"contact_email": user.email})
+    if request.method == "POST" and form.is_valid():
+        try:
+            account = accounts.register(user, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("number", str(refusal))
+        else:
+            run = account.runs.first()
+            return redirect("run", run.pk) if run else redirect("hand-over", account.number)
+    return render(request, "register.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_over_role(request: HttpRequest, number: str) -> HttpResponse:
+    account = own_account(request, number)
+    form = RoleForm(
+        request.POST or None, initial={"role_arn": account.last_role_arn or kit_for(account).role_arn}
+    )
+    return _hand_over(
+        request,
+        account,
+        form,
+        way="role",
+        act=lambda: hand_over.hand_over_role(signed_in(request), account, form.cleaned_data["role_arn"]),
+        wrong_field="role_arn",
+    )
+
+
+@never_cache
+@sensitive_post_parameters()
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_over_credentials(request: HttpRequest, number: str) -> HttpResponse:
+    account = own_account(request, number)
+    form = CredentialsForm(request.POST or None)
+    return _hand_over(
+        request,
+        account,
+        form,
+        way="credentials",
+        act=lambda: hand_over.hand_over_credentials(
+            signed_in(request), account, form.credentials, form.claimed_expiry
+        ),
+        wrong_field="pasted",
+    )
+
+
+@never_cache
+@login_required
+@require_safe
+def hand_over_template(request: HttpRequest, number: str) -> HttpResponse:
+    """The hand-over role's template as a file, with this account's values as defaults."""
+    kit = kit_for(own_account(request, number))
+    return HttpResponse(
+        kit.template_body,
+        content_type="application/yaml; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{kit.file_name}"'},
+    )
+
+
+def _hand_over(
+    request: HttpRequest,
+    account: AwsAccount,
+    form: Form,
+    *,
+    way: str,
+    act: Callable[[], Run],
+    wrong_field: str,
+) -> HttpResponse:
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = act()
+        except hand_over.RunInProgress as refusal:
+            messages.info(request, str(refusal))
+            run = account.runs.open().get()
+            return redirect("run", run.pk)
+        except Refused as refusal:
+            form.add_error(wrong_field, str(refusal))
+        else:
+            return redirect("run", run.pk)
+    run_now = account.runs.open().first()
+    context = {
+        "account": account,
+        "form": form,
+        "way": way,
+        "kit": kit_for(account),
+        "run": run_now,
+        "is_again": run_now is not None and run_now.status in {RunStatus.NEEDS_ACCESS, RunStatus.NEEDS_OWNER},
+    }
+    return render(request, "hand_over.html", context, status=422 if form.errors else 200)
