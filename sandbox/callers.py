@@ -57,9 +57,12 @@ def _principal(caller: Caller) -> iam_evaluator.PrincipalInfo:
         from ministack.services import iam
 
         return iam_evaluator.PrincipalInfo(
-            arn=f"arn:aws:sts::{account}:assumed-role/{name}/AWSCloudFormation", type="AssumedRole",
-            account=account, policies=iam_evaluator._gather_role_policies(name, account),
-            limits=iam_evaluator._permissions_boundary(iam._roles, name, account))
+            arn=f"arn:aws:sts::{account}:assumed-role/{name}/AWSCloudFormation",
+            type="AssumedRole",
+            account=account,
+            policies=iam_evaluator._gather_role_policies(name, account),
+            limits=iam_evaluator._permissions_boundary(iam._roles, name, account),
+        )
     if caller.expires is not None and time.time() > caller.expires:
         raise Refused(EXPIRED_TOKEN, "", "ExpiredToken")
     principal = iam_evaluator.resolve_principal(caller.access_key, get_account_id())
@@ -69,7 +72,7 @@ def _principal(caller: Caller) -> iam_evaluator.PrincipalInfo:
 
 
 def labelled_limits(access_key: str, principal: iam_evaluator.PrincipalInfo) -> list[tuple[str, Any]]:
-    """What narrows the rights of this key's owner, with AWS's word for it; a boundary comes before session policies."""
+    """What narrows the rights of this key's owner, with AWS's word for it; a boundary comes first."""
     has_session_policy = (sts._sessions.get(access_key) or {}).get("SessionPolicies") is not None
     words = ["permissions boundary", "session policy"]
     if len(principal.limits) == 1:
@@ -90,8 +93,10 @@ def why_denied(context: iam_evaluator.EvalContext, policies: Any, limits: list[t
 
 
 def require(action: str, resource: str, **keys: Any) -> None:
-    """Refused, in AWS's words, unless the caller may do this through CloudFormation; `keys` are condition keys
-    with `__` for the colon."""
+    """Refused, in AWS's words, unless the caller may do this through CloudFormation.
+
+    `keys` are condition keys with `__` for the colon.
+    """
     caller = CALLER.get()
     if caller is None:
         return
@@ -103,17 +108,29 @@ def require(action: str, resource: str, **keys: Any) -> None:
         return
     condition_keys = {name.replace("__", ":").lower(): value for name, value in keys.items()}
     if not caller.service_role_arn:
-        condition_keys |= {"aws:calledvia": [CALLED_VIA], "aws:calledviafirst": CALLED_VIA,
-                           "aws:calledvialast": CALLED_VIA, "aws:viaawsservice": "false"}
+        condition_keys |= {
+            "aws:calledvia": [CALLED_VIA],
+            "aws:calledviafirst": CALLED_VIA,
+            "aws:calledvialast": CALLED_VIA,
+            "aws:viaawsservice": "false",
+        }
     context = iam_evaluator.EvalContext(
-        principal_arn=principal.arn, principal_type=principal.type, principal_account=principal.account,
-        action=action, resource_arn=resource, region="us-east-1" if service == "iam" else get_region(),
-        service_context=condition_keys, principal_keys=principal.keys)
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource,
+        region="us-east-1" if service == "iam" else get_region(),
+        service_context=condition_keys,
+        principal_keys=principal.keys,
+    )
     key = "" if caller.service_role_arn else caller.access_key
     reason = why_denied(context, principal.policies, labelled_limits(key, principal))
     if reason:
         raise Refused(
-            f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {reason}", service)
+            f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {reason}",
+            service,
+        )
 
 
 def acting_as(role_arn: str) -> None:
@@ -125,6 +142,8 @@ def acting_as(role_arn: str) -> None:
 
 def from_handler(message: str, service: str, status: int, code: str) -> str:
     """The sentence in which a resource's event wraps what its service answered."""
-    return (f'Resource handler returned message: "{message} (Service: {service.capitalize()}, '
-            f'Status Code: {status}, Request ID: {uuid.uuid4()})" (RequestToken: {uuid.uuid4()}, '
-            f"HandlerErrorCode: {code})")
+    return (
+        f'Resource handler returned message: "{message} (Service: {service.capitalize()}, '
+        f'Status Code: {status}, Request ID: {uuid.uuid4()})" (RequestToken: {uuid.uuid4()}, '
+        f"HandlerErrorCode: {code})"
+    )

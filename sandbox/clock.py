@@ -27,32 +27,45 @@ resource, together. A deletion or change takes half. May be changed while runnin
 
 OTHER_RESOURCE_SECONDS = 3.0
 
-_passing = threading.Condition()
-_speed = 1.0
-_real_at_change = time.monotonic()
-_elapsed_at_change = 0.0
+
+class _Clock:
+    """The pace, and how much stand-in time had passed when it was last changed."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.speed = 1.0
+        self._real_at_change = time.monotonic()
+        self._elapsed_at_change = 0.0
+
+    def now(self) -> float:
+        return self._elapsed_at_change + (time.monotonic() - self._real_at_change) * self.speed
+
+    def set_speed(self, factor: float) -> None:
+        with self.changed:
+            self._elapsed_at_change = self.now()
+            self._real_at_change = time.monotonic()
+            self.speed = factor
+            self.changed.notify_all()
+
+
+_clock = _Clock()
 
 
 def speed() -> float:
     """Stand-in seconds that pass in a real one."""
-    return _speed
+    return _clock.speed
 
 
 def set_speed(factor: float) -> None:
     """Change the pace from now on; ValueError unless positive."""
-    global _speed, _real_at_change, _elapsed_at_change
     if not factor > 0:
         raise ValueError("The speed of the clock must be more than zero.")
-    with _passing:
-        _elapsed_at_change = now()
-        _real_at_change = time.monotonic()
-        _speed = float(factor)
-        _passing.notify_all()
+    _clock.set_speed(float(factor))
 
 
 def now() -> float:
     """Stand-in seconds since the start: for measuring, never for showing."""
-    return _elapsed_at_change + (time.monotonic() - _real_at_change) * _speed
+    return _clock.now()
 
 
 def duration(resource_type: str) -> float:
@@ -65,9 +78,9 @@ def duration(resource_type: str) -> float:
 def sleep(seconds: float) -> None:
     """Block this thread for so many stand-in seconds."""
     until = now() + seconds
-    with _passing:
+    with _clock.changed:
         while (left := until - now()) > 0:
-            _passing.wait(left / _speed)
+            _clock.changed.wait(left / speed())
 
 
 def wait_until(finished: Callable[[], bool], seconds: float, *, look_every: float = 0.05) -> bool:
@@ -77,15 +90,15 @@ def wait_until(finished: Callable[[], bool], seconds: float, *, look_every: floa
         left = until - now()
         if left <= 0:
             return False
-        time.sleep(min(look_every, left / _speed))
+        time.sleep(min(look_every, left / speed()))
     return True
 
 
 async def pause(seconds: float) -> None:
     """The same for a coroutine; a change of speed is noticed within a quarter of a real second."""
     until = now() + seconds
-    while (left := until - now()) > 0:
-        await asyncio.sleep(min(left / _speed, 0.25))
+    while (left := until - now()) > 0:  # noqa: ASYNC110  nothing happens that could be awaited
+        await asyncio.sleep(min(left / speed(), 0.25))
 
 
 def install() -> None:

@@ -1,7 +1,7 @@
 """Under which conditions does a request count as allowed, and which kind of policy refuses it?
 
-On top of ministack: the condition keys that a CloudFormation request carries, MFA, and refusals that say which
-kind of policy was missing, as AWS's do. What sessions there are is `sandbox.credentials`' business.
+On top of ministack: the condition keys that a CloudFormation request carries, MFA, and refusals that say
+which kind of policy was missing, as AWS's do. What sessions there are is `sandbox.credentials`' business.
 """
 
 import contextvars
@@ -31,10 +31,22 @@ _reason: contextvars.ContextVar[tuple[str, str, str]] = contextvars.ContextVar("
 
 
 def _enforced(original: Any) -> Any:
-    def enforce(access_key_id: str, iam_action: str, service: str, region: str, resource_arn: str = "*",
-                service_context: dict[str, Any] | None = None) -> Any:
-        result = original(access_key_id, iam_action, service, region, resource_arn=resource_arn,
-                          service_context=service_context)
+    def enforce(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        result = original(
+            access_key_id,
+            iam_action,
+            service,
+            region,
+            resource_arn=resource_arn,
+            service_context=service_context,
+        )
         if result is not None and not isinstance(result, iam_evaluator.AuthError):
             _explain(access_key_id, iam_action, resource_arn, region, service_context)
         return result
@@ -47,22 +59,35 @@ def _explain(access_key: str, action: str, resource: str, region: str, keys: dic
     if isinstance(principal, iam_evaluator.AuthError) or principal.policies is None:
         return
     context = iam_evaluator.EvalContext(
-        principal_arn=principal.arn, principal_type=principal.type, principal_account=principal.account,
-        action=action, resource_arn=resource, region=region,
-        service_context={k.lower(): v for k, v in (keys or {}).items()}, principal_keys=principal.keys)
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=resource,
+        region=region,
+        service_context={k.lower(): v for k, v in (keys or {}).items()},
+        principal_keys=principal.keys,
+    )
     limits = callers.labelled_limits(access_key, principal)
     _reason.set((action, resource, callers.why_denied(context, principal.policies, limits)))
 
 
 def _explained(original: Any) -> Any:
-    def access_denied_response(service: str, action: str, principal_arn: str, request_id: str,
-                               **keywords: Any) -> Any:
+    def access_denied_response(
+        service: str, action: str, principal_arn: str, request_id: str, **keywords: Any
+    ) -> Any:
         refused, resource, reason = _reason.get()
-        if (refused == action and reason and not keywords.get("message") and not keywords.get("error_code")
-                and not keywords.get("resource_policy_arn")):
+        if (
+            refused == action
+            and reason
+            and not keywords.get("message")
+            and not keywords.get("error_code")
+            and not keywords.get("resource_policy_arn")
+        ):
             on_resource = "" if service == "ec2" else f" on resource: {resource}"
             keywords["message"] = (
-                f"User: {principal_arn} is not authorized to perform: {action}{on_resource} {reason}")
+                f"User: {principal_arn} is not authorized to perform: {action}{on_resource} {reason}"
+            )
         return original(service, action, principal_arn, request_id, **keywords)
 
     return access_denied_response
@@ -75,10 +100,12 @@ def _template_keys(original: Any) -> Any:
         keys: dict[str, Any] = original(service, iam_action, body, params)
         if service == "cloudformation":
             form = {**params, **parse_qs(body.decode("utf-8", errors="replace"))}
-            for parameter, key in (("TemplateURL", "cloudformation:TemplateUrl"),
-                                   ("RoleARN", "cloudformation:RoleArn"),
-                                   ("StackPolicyURL", "cloudformation:StackPolicyUrl"),
-                                   ("ChangeSetName", "cloudformation:ChangeSetName")):
+            for parameter, key in (
+                ("TemplateURL", "cloudformation:TemplateUrl"),
+                ("RoleARN", "cloudformation:RoleArn"),
+                ("StackPolicyURL", "cloudformation:StackPolicyUrl"),
+                ("ChangeSetName", "cloudformation:ChangeSetName"),
+            ):
                 value = sts._p(form, parameter)
                 if value:
                     keys[key] = value

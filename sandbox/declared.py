@@ -14,18 +14,31 @@ def active(definitions: Record, conditions: Record) -> set[str]:
 def policy(stack: Record, logical_id: str, attribute: str = "DeletionPolicy") -> str:
     """Delete, Retain, RetainExceptOnCreate or Snapshot."""
     template = stack["_template"]
-    return ministack_stacks._resource_policy(
-        (template.get("Resources") or {}).get(logical_id), attribute, stack["_resources"],
-        stack["_resolved_params"], stack["_conditions"], template.get("Mappings", {}), stack["StackName"],
-        stack["StackId"])
+    found: str = ministack_stacks._resource_policy(
+        (template.get("Resources") or {}).get(logical_id),
+        attribute,
+        stack["_resources"],
+        stack["_resolved_params"],
+        stack["_conditions"],
+        template.get("Mappings", {}),
+        stack["StackName"],
+        stack["StackId"],
+    )
+    return found
 
 
 def publish_outputs(stack: Record, remaining: Record) -> None:
-    """Fill in the stack's outputs and exports from the resources that remain; ValueError when one can't be had."""
+    """Fill in the stack's outputs and exports from what remains; ValueError when one can't be had."""
     template = stack["_template"]
     outputs, exports = ministack_stacks._resolve_stack_outputs(
-        template.get("Outputs") or {}, stack["_conditions"], remaining, stack["_resolved_params"],
-        template.get("Mappings", {}), stack["StackName"], stack["StackId"])
+        template.get("Outputs") or {},
+        stack["_conditions"],
+        remaining,
+        stack["_resolved_params"],
+        template.get("Mappings", {}),
+        stack["StackName"],
+        stack["StackId"],
+    )
     for name in exports:
         taken = cloudformation._exports.get(name)
         if taken and taken["StackId"] != stack["StackId"]:

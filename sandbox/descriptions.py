@@ -9,7 +9,14 @@ from typing import Any
 
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers
-from ministack.services.cloudformation.helpers import _error, _esc, _extract_stack_status_filters, _p, _page, _xml
+from ministack.services.cloudformation.helpers import (
+    _error,
+    _esc,
+    _extract_stack_status_filters,
+    _p,
+    _page,
+    _xml,
+)
 
 from sandbox.events import Record
 
@@ -27,19 +34,41 @@ def _members(items: list[Record], *names: str) -> str:
 
 
 def _parameters(stack: Record) -> str:
-    return _members([{**p, "ParameterValue": "****" if p.get("NoEcho") else p.get("ParameterValue", "")}
-                     for p in stack.get("Parameters") or []], "ParameterKey", "ParameterValue")
+    return _members(
+        [
+            {**p, "ParameterValue": "****" if p.get("NoEcho") else p.get("ParameterValue", "")}
+            for p in stack.get("Parameters") or []
+        ],
+        "ParameterKey",
+        "ParameterValue",
+    )
 
 
 def _stack(stack: Record) -> str:
     capabilities = "".join(f"<member>{_esc(c)}</member>" for c in stack.get("Capabilities") or [])
     outputs = _members(stack.get("Outputs") or [], "OutputKey", "OutputValue", "Description", "ExportName")
-    minutes = f"<TimeoutInMinutes>{stack['TimeoutInMinutes']}</TimeoutInMinutes>" if stack.get(
-        "TimeoutInMinutes") else ""
+    minutes = (
+        f"<TimeoutInMinutes>{stack['TimeoutInMinutes']}</TimeoutInMinutes>"
+        if stack.get("TimeoutInMinutes")
+        else ""
+    )
     return (
         "<member>"
-        + _fields(stack, "StackName", "StackId", "StackStatus", "StackStatusReason", "CreationTime",
-                  "LastUpdatedTime", "DeletionTime", "Description", "RoleARN", "ParentId", "RootId", "DeletionMode")
+        + _fields(
+            stack,
+            "StackName",
+            "StackId",
+            "StackStatus",
+            "StackStatusReason",
+            "CreationTime",
+            "LastUpdatedTime",
+            "DeletionTime",
+            "Description",
+            "RoleARN",
+            "ParentId",
+            "RootId",
+            "DeletionMode",
+        )
         + minutes
         + f"<DisableRollback>{str(bool(stack.get('DisableRollback'))).lower()}</DisableRollback>"
         f"<EnableTerminationProtection>{str(bool(stack.get('EnableTerminationProtection'))).lower()}"
@@ -63,26 +92,48 @@ def _describe_stacks(params: Parameters) -> Answer:
     page, token, refusal = _page(found, params, "DescribeStacks")
     if refusal:
         return refusal  # type: ignore[no-any-return]
-    answer: Answer = _xml(200, "DescribeStacksResponse", "<DescribeStacksResult><Stacks>"
-                          f"{''.join(map(_stack, page))}</Stacks>{token}</DescribeStacksResult>")
+    answer: Answer = _xml(
+        200,
+        "DescribeStacksResponse",
+        f"<DescribeStacksResult><Stacks>{''.join(map(_stack, page))}</Stacks>{token}</DescribeStacksResult>",
+    )
     return answer
 
 
 def _list_stacks(params: Parameters) -> Answer:
     wanted = _extract_stack_status_filters(params)
-    found = sorted((s for s in cloudformation._stacks.values() if not wanted or s["StackStatus"] in wanted),
-                   key=lambda s: str(s.get("CreationTime", "")), reverse=True)
+    found = sorted(
+        (s for s in cloudformation._stacks.values() if not wanted or s["StackStatus"] in wanted),
+        key=lambda s: str(s.get("CreationTime", "")),
+        reverse=True,
+    )
     page, token, refusal = _page(found, params, "ListStacks")
     if refusal:
         return refusal  # type: ignore[no-any-return]
     summaries = "".join(
         "<member>"
-        + _fields({**s, "TemplateDescription": s.get("Description")}, "StackName", "StackId", "StackStatus",
-                  "StackStatusReason", "CreationTime", "LastUpdatedTime", "DeletionTime", "TemplateDescription",
-                  "ParentId", "RootId")
-        + handlers._stack_drift_information_xml(s) + "</member>" for s in page)
-    answer: Answer = _xml(200, "ListStacksResponse", "<ListStacksResult><StackSummaries>"
-                          f"{summaries}</StackSummaries>{token}</ListStacksResult>")
+        + _fields(
+            {**s, "TemplateDescription": s.get("Description")},
+            "StackName",
+            "StackId",
+            "StackStatus",
+            "StackStatusReason",
+            "CreationTime",
+            "LastUpdatedTime",
+            "DeletionTime",
+            "TemplateDescription",
+            "ParentId",
+            "RootId",
+        )
+        + handlers._stack_drift_information_xml(s)
+        + "</member>"
+        for s in page
+    )
+    answer: Answer = _xml(
+        200,
+        "ListStacksResponse",
+        f"<ListStacksResult><StackSummaries>{summaries}</StackSummaries>{token}</ListStacksResult>",
+    )
     return answer
 
 
@@ -93,7 +144,8 @@ def _describe_stack_resources(original: Handler) -> Handler:
             return original(params)
         for stack in cloudformation._stacks.values():
             if stack["StackStatus"] != "DELETE_COMPLETE" and any(
-                    r.get("PhysicalResourceId") == physical_id for r in stack["_resources"].values()):
+                r.get("PhysicalResourceId") == physical_id for r in stack["_resources"].values()
+            ):
                 return original({"StackName": [stack["StackId"]]})
         missing: Answer = _error("ValidationError", f"Stack for {physical_id} does not exist")
         return missing

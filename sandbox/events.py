@@ -34,8 +34,13 @@ def tell_resource(stack: Record, resource: Record, status: str, reason: str = ""
     resource["ResourceStatusReason"] = reason
     resource["Timestamp"] = now_iso()
     ministack_stacks._add_event(
-        stack["StackId"], stack["StackName"], resource["LogicalResourceId"], resource["ResourceType"],
-        status, reason, resource["PhysicalResourceId"],
+        stack["StackId"],
+        stack["StackName"],
+        resource["LogicalResourceId"],
+        resource["ResourceType"],
+        status,
+        reason,
+        resource["PhysicalResourceId"],
     )
 
 

@@ -21,17 +21,18 @@ def tail_of(key: str) -> str:
 
 
 def generated(stack_name: str, logical_id: str, tail: str, max_length: int) -> str:
-    """`<stack>-<logical id>-<tail>`; when too long both first parts are cut to half of the room, the tail never."""
+    """`<stack>-<logical id>-<tail>`; when too long both first parts are cut to half of the room."""
     whole = f"{stack_name}-{logical_id}-{tail}"
     if len(whole) <= max_length:
         return whole
     room = max_length - len(tail) - 2
-    return f"{stack_name[:room - room // 2]}-{logical_id[:room // 2]}-{tail}"
+    return f"{stack_name[: room - room // 2]}-{logical_id[: room // 2]}-{tail}"
 
 
-def _physical_name(stack_name: str, logical_id: str, *, lowercase: bool = False, max_len: int = 128,
-                   seeded: bool = True) -> str:
-    # The stack's id goes in: a stack that was deleted and created again has other names, an updated one the same.
+def _physical_name(
+    stack_name: str, logical_id: str, *, lowercase: bool = False, max_len: int = 128, seeded: bool = True
+) -> str:
+    # The stack's id goes in: a stack that is created again has other names, an updated one the same.
     stack = cloudformation._stacks.get(stack_name) or {}
     seed = provisioners._NAME_SEED.get() if seeded else ""
     tail = tail_of(f"{stack.get('StackId', stack_name)}:{logical_id}:{seed}")

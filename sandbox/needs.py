@@ -27,7 +27,7 @@ def _own_tags(properties: Record) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """The resource in question: new properties, old ones when it is changed, and its physical id if it has one."""
+    """The resource in question; `old` are its properties before a change, `physical_id` is empty at first."""
 
     resource_type: str
     logical_id: str
@@ -46,8 +46,13 @@ class Resource:
 
     def name(self, prop: str, max_length: int = 64, *, lowercase: bool = False) -> str:
         """The name it has or will get."""
-        return str(self.physical_id or self.properties.get(prop) or provisioners._physical_name(
-            self.stack_name, self.logical_id, max_len=max_length, lowercase=lowercase))
+        return str(
+            self.physical_id
+            or self.properties.get(prop)
+            or provisioners._physical_name(
+                self.stack_name, self.logical_id, max_len=max_length, lowercase=lowercase
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +100,14 @@ def _role(deed: Deed, role: Resource) -> Iterable[Need]:
     if role.tagged():
         yield Need("iam:TagRole", arn)
     yield from (Need("iam:PutRolePolicy", arn, keys) for n in inline if inline[n] != inline_before.get(n))
-    yield from (Need("iam:AttachRolePolicy", arn, {**keys, "iam__PolicyARN": p})
-                for p in sorted(attached - attached_before))
+    yield from (
+        Need("iam:AttachRolePolicy", arn, {**keys, "iam__PolicyARN": p})
+        for p in sorted(attached - attached_before)
+    )
     yield from (Need("iam:DeleteRolePolicy", arn) for n in inline_before if n not in inline)
-    yield from (Need("iam:DetachRolePolicy", arn, {"iam__PolicyARN": p}) for p in sorted(attached_before - attached))
+    yield from (
+        Need("iam:DetachRolePolicy", arn, {"iam__PolicyARN": p}) for p in sorted(attached_before - attached)
+    )
 
 
 def _passed(role_arn: Any, service: str) -> Iterable[Need]:
@@ -122,7 +131,9 @@ def _function(deed: Deed, function: Resource) -> Iterable[Need]:
     else:
         if function.changed("Code"):
             yield Need("lambda:UpdateFunctionCode", arn)
-        if function.changed("Role", "Runtime", "Handler", "Timeout", "MemorySize", "Environment", "Description"):
+        if function.changed(
+            "Role", "Runtime", "Handler", "Timeout", "MemorySize", "Environment", "Description"
+        ):
             yield Need("lambda:UpdateFunctionConfiguration", arn)
     if function.tagged():
         yield Need("lambda:TagResource", arn)
@@ -135,8 +146,10 @@ def _trail(deed: Deed, trail: Resource) -> Iterable[Need]:
     if deed == "delete":
         yield Need("cloudtrail:DeleteTrail", arn)
         return
-    yield from _passed(trail.properties.get("CloudWatchLogsRoleArn") if trail.changed("CloudWatchLogsRoleArn")
-                       else None, "cloudtrail.amazonaws.com")
+    yield from _passed(
+        trail.properties.get("CloudWatchLogsRoleArn") if trail.changed("CloudWatchLogsRoleArn") else None,
+        "cloudtrail.amazonaws.com",
+    )
     yield Need("cloudtrail:CreateTrail" if deed == "create" else "cloudtrail:UpdateTrail", arn)
     if trail.changed("IsLogging"):
         on = str(trail.properties.get("IsLogging")).lower() == "true"
@@ -167,9 +180,16 @@ def _nested_stack(deed: Deed, stack: Resource) -> Iterable[Need]:
 
 def _managed_policy(deed: Deed, policy: Resource) -> Iterable[Need]:
     arn = policy.physical_id or _arn(
-        "iam", f"policy{policy.properties.get('Path') or '/'}{policy.name('ManagedPolicyName', 128)}", region=False)
-    yield Need({"create": "iam:CreatePolicy", "update": "iam:CreatePolicyVersion",
-                "delete": "iam:DeletePolicy"}[deed], arn)
+        "iam",
+        f"policy{policy.properties.get('Path') or '/'}{policy.name('ManagedPolicyName', 128)}",
+        region=False,
+    )
+    yield Need(
+        {"create": "iam:CreatePolicy", "update": "iam:CreatePolicyVersion", "delete": "iam:DeletePolicy"}[
+            deed
+        ],
+        arn,
+    )
     verb = "iam:DetachRolePolicy" if deed == "delete" else "iam:AttachRolePolicy"
     for name in policy.properties.get("Roles") or []:
         yield Need(verb, _arn("iam", f"role/{name}", region=False), {"iam__PolicyARN": arn})
@@ -177,12 +197,15 @@ def _managed_policy(deed: Deed, policy: Resource) -> Iterable[Need]:
 
 def _inline_policy(deed: Deed, policy: Resource) -> Iterable[Need]:
     verb = "Delete" if deed == "delete" else "Put"
-    names = policy.properties.get("Roles") or ([policy.properties["RoleName"]] if policy.properties.get("RoleName")
-                                               else [])
+    names = policy.properties.get("Roles") or (
+        [policy.properties["RoleName"]] if policy.properties.get("RoleName") else []
+    )
     yield from (Need(f"iam:{verb}RolePolicy", _arn("iam", f"role/{n}", region=False)) for n in names)
     for kind in ("User", "Group"):
-        yield from (Need(f"iam:{verb}{kind}Policy", _arn("iam", f"{kind.lower()}/{n}", region=False))
-                    for n in policy.properties.get(f"{kind}s") or [])
+        yield from (
+            Need(f"iam:{verb}{kind}Policy", _arn("iam", f"{kind.lower()}/{n}", region=False))
+            for n in policy.properties.get(f"{kind}s") or []
+        )
 
 
 _KNOWN: dict[str, Callable[[Deed, Resource], Iterable[Need]]] = {

@@ -14,7 +14,8 @@ Act = Callable[[str], Awaitable[bool]]
 def needs(definitions: Record, present: set[str]) -> dict[str, set[str]]:
     """For each present resource those that must exist before it."""
     return {
-        name: {d for d in _extract_deps(definitions.get(name) or {}, present) if d != name} for name in present
+        name: {d for d in _extract_deps(definitions.get(name) or {}, present) if d != name}
+        for name in present
     }
 
 
@@ -27,7 +28,9 @@ def reversed_needs(before: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return after
 
 
-async def visit(before: Mapping[str, set[str]], act: Act, *, go_on: Callable[[], bool] = lambda: True) -> None:
+async def visit(
+    before: Mapping[str, set[str]], act: Act, *, go_on: Callable[[], bool] = lambda: True
+) -> None:
     """Act on each resource as soon as all it waits for is done; what waits for a failure is never begun."""
     waiting = dict(sorted(before.items()))
     finished: set[str] = set()

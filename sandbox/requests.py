@@ -23,8 +23,15 @@ Parameters = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[Parameters], Answer]
 
-UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
-                       "IMPORT_ROLLBACK_COMPLETE"})
+UPDATABLE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
 
 _tokens: dict[tuple[str, str, str], tuple[str, str, Answer]] = {}
 
@@ -43,14 +50,17 @@ def _answering_tokens(action: str, handler: Handler) -> Handler:
         if not token:
             return handler(params)
         key = (get_account_id(), get_region(), token)
-        content = json.dumps({k: v for k, v in params.items() if not k.startswith("X-Amz")}, sort_keys=True,
-                             default=str)
+        content = json.dumps(
+            {k: v for k, v in params.items() if not k.startswith("X-Amz")}, sort_keys=True, default=str
+        )
         if key in _tokens:
             first_action, first_content, first = _tokens[key]
             if (first_action, first_content) == (action, content):
                 return first
-            refusal: Answer = _error("TokenAlreadyExistsException",
-                                     f"Client request token {token} has already been used by another operation.")
+            refusal: Answer = _error(
+                "TokenAlreadyExistsException",
+                f"Client request token {token} has already been used by another operation.",
+            )
             return refusal
         result = handler(params)
         if result[0] == 200:
@@ -79,7 +89,8 @@ def _unusable_role(role_arn: str, role: Record | None) -> Answer | None:
     for statement in [statements] if isinstance(statements, dict) else statements:
         service = (statement.get("Principal") or {}).get("Service") or []
         if statement.get("Effect") == "Allow" and callers.CALLED_VIA in (
-                [service] if isinstance(service, str) else service):
+            [service] if isinstance(service, str) else service
+        ):
             return None
     return _invalid(f"Role {role_arn} is invalid or cannot be assumed")
 
@@ -88,7 +99,9 @@ def _stored_role_refusal(stack: Record) -> Answer | None:
     role_arn = stack.get("RoleARN")
     if not role_arn:
         return None
-    return _unusable_role(role_arn, iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rsplit("/", 1)[-1]))
+    return _unusable_role(
+        role_arn, iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rsplit("/", 1)[-1])
+    )
 
 
 def _create_stack(original: Handler) -> Handler:
@@ -96,8 +109,10 @@ def _create_stack(original: Handler) -> Handler:
         name = _p(params, "StackName")
         minutes = _p(params, "TimeoutInMinutes")
         if minutes and (not minutes.isdigit() or int(minutes) < 1):
-            return _invalid(f"1 validation error detected: Value '{minutes}' at 'timeoutInMinutes' failed to satisfy "
-                            "constraint: Member must have value greater than or equal to 1")
+            return _invalid(
+                f"1 validation error detected: Value '{minutes}' at 'timeoutInMinutes' failed to satisfy "
+                "constraint: Member must have value greater than or equal to 1"
+            )
         if name in cloudformation._stacks:
             taken: Answer = _error("AlreadyExistsException", f"Stack [{name}] already exists")
             return taken
@@ -119,9 +134,12 @@ def _update_stack(original: Handler) -> Handler:
         stack = handlers._resolve_stack(_p(params, "StackName"))
         if stack and stack["StackStatus"] != "DELETE_COMPLETE":
             if stack["StackStatus"] not in UPDATABLE:
-                return _invalid(f"Stack:{stack['StackId']} is in {stack['StackStatus']} state and can not be updated.")
+                return _invalid(
+                    f"Stack:{stack['StackId']} is in {stack['StackStatus']} state and can not be updated."
+                )
             if refusal := _service_role_refusal(params) or (
-                    None if _p(params, "RoleARN") else _stored_role_refusal(stack)):
+                None if _p(params, "RoleARN") else _stored_role_refusal(stack)
+            ):
                 return refusal
             stack["RoleARN"] = _p(params, "RoleARN") or stack.get("RoleARN", "")
         return original(params)
@@ -132,9 +150,12 @@ def _update_stack(original: Handler) -> Handler:
 def _importers(stack: Record) -> list[tuple[str, str]]:
     """(export, stack that uses it)."""
     exports = {o["ExportName"] for o in stack.get("Outputs") or [] if o.get("ExportName")}
-    return [(export, other["StackName"]) for other in list(cloudformation._stacks.values())
-            if exports and other is not stack and not other["StackStatus"].startswith("DELETE_")
-            for export in sorted(exports & handlers._imported_export_names(other, other["StackName"]))]
+    return [
+        (export, other["StackName"])
+        for other in list(cloudformation._stacks.values())
+        if exports and other is not stack and not other["StackStatus"].startswith("DELETE_")
+        for export in sorted(exports & handlers._imported_export_names(other, other["StackName"]))
+    ]
 
 
 def _protected(stack: Record) -> bool:
@@ -151,8 +172,10 @@ def _delete_refusal(stack: Record, params: Parameters) -> Answer | None:
         return _invalid(f"Stack [{name}] cannot be deleted while in status {status}")
     retained = _extract_string_members(params, "RetainResources")
     if retained and status != "DELETE_FAILED":
-        return _invalid(f"Invalid operation on stack [{stack['StackId']}]. RetainResources can only be specified when "
-                        "the stack is in the DELETE_FAILED state.")
+        return _invalid(
+            f"Invalid operation on stack [{stack['StackId']}]. RetainResources can only be specified when "
+            "the stack is in the DELETE_FAILED state."
+        )
     return _service_role_refusal(params) or (None if _p(params, "RoleARN") else _stored_role_refusal(stack))
 
 
@@ -168,7 +191,8 @@ def _delete_stack(original: Handler) -> Handler:
             before = stack["StackStatus"]
             events.tell_stack(stack, "DELETE_IN_PROGRESS", "User Initiated")
             events.tell_stack(
-                stack, before, f"Delete canceled. Cannot delete export {export} as it is in use by {other}.")
+                stack, before, f"Delete canceled. Cannot delete export {export} as it is in use by {other}."
+            )
             return done
         stack["RoleARN"] = _p(params, "RoleARN") or stack.get("RoleARN", "")
         # Ours: no second deletion may start before the task has had its first turn.
@@ -218,8 +242,10 @@ def _resolve_document(original: Any) -> Any:
             return None, _invalid(f"{url_key} must be a supported URL.")
         bucket, key = place
         if not _may_read(bucket, key):
-            return None, _invalid("S3 error: Access Denied\nFor more information check "
-                                  "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html")
+            return None, _invalid(
+                "S3 error: Access Denied\nFor more information check "
+                "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
+            )
         return original({url_key: [f"http://localhost/{bucket}/{key}"]}, body_key, url_key, label)
 
     return resolve
@@ -241,7 +267,9 @@ def _may_read(bucket: str, key: str) -> bool:
 
 
 _WRAPPED: dict[str, Callable[[Handler], Handler]] = {
-    "CreateStack": _create_stack, "UpdateStack": _update_stack, "DeleteStack": _delete_stack,
+    "CreateStack": _create_stack,
+    "UpdateStack": _update_stack,
+    "DeleteStack": _delete_stack,
     "CancelUpdateStack": _cancel_update,
 }
 

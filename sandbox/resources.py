@@ -36,36 +36,53 @@ def seconds_to_change(resource_type: str) -> float:
     return clock.duration(resource_type) / 2
 
 
-def resolved_properties(stack: Record, definition: Record, earlier: Record | None = None,
-                        **reuse: bool) -> tuple[Record, Any]:
-    """The properties with every reference replaced, and the dynamic references' values for the next update."""
+def resolved_properties(
+    stack: Record, definition: Record, earlier: Record | None = None, **reuse: bool
+) -> tuple[Record, Any]:
+    """The properties with every reference replaced, and what dynamic references gave, for the next update."""
     template = stack["_template"]
     properties = engine._resolve_refs(
-        copy.deepcopy(definition.get("Properties") or {}), stack["_resources"], stack["_resolved_params"],
-        stack["_conditions"], template.get("Mappings", {}), stack["StackName"], stack["StackId"],
+        copy.deepcopy(definition.get("Properties") or {}),
+        stack["_resources"],
+        stack["_resolved_params"],
+        stack["_conditions"],
+        template.get("Mappings", {}),
+        stack["StackName"],
+        stack["StackId"],
     )
     properties = {k: v for k, v in properties.items() if v is not engine._NO_VALUE}
-    return engine._resolve_dynamic_references(
-        properties, (earlier or {}).get("_dynamic"),
-        reuse_ssm=reuse.get("unchanged_stack", False), reuse_secrets=reuse.get("unchanged_resource", False),
+    resolved: tuple[Record, Any] = engine._resolve_dynamic_references(
+        properties,
+        (earlier or {}).get("_dynamic"),
+        reuse_ssm=reuse.get("unchanged_stack", False),
+        reuse_secrets=reuse.get("unchanged_resource", False),
     )
+    return resolved
 
 
-def tagged(stack: Record, resource_type: str, properties: Record, logical_id: str,
-           tags: list[Record] | None = None) -> Record:
+def tagged(
+    stack: Record, resource_type: str, properties: Record, logical_id: str, tags: list[Record] | None = None
+) -> Record:
     """The properties with the stack's own tags added, as the handler gets them."""
-    return provisioners._with_stack_tags(
-        resource_type, properties, stack.get("Tags") or [] if tags is None else tags,
-        stack["StackName"], stack["StackId"], logical_id,
+    with_tags: Record = provisioners._with_stack_tags(
+        resource_type,
+        properties,
+        stack.get("Tags") or [] if tags is None else tags,
+        stack["StackName"],
+        stack["StackId"],
+        logical_id,
     )
+    return with_tags
 
 
-def _create_now(resource_type: str, logical_id: str, properties: Record,
-                stack_name: str) -> tuple[str, Record, str]:
+def _create_now(
+    resource_type: str, logical_id: str, properties: Record, stack_name: str
+) -> tuple[str, Record, str]:
     token = provisioners._NAME_SEED.set("")
     try:
         physical_id, attributes = provisioners._provision_resource(
-            resource_type, logical_id, properties, stack_name)
+            resource_type, logical_id, properties, stack_name
+        )
         return physical_id, attributes, provisioners._NAME_SEED.get()
     finally:
         provisioners._NAME_SEED.reset(token)
@@ -76,8 +93,11 @@ async def create(operation: Operation, logical_id: str, definition: Record) -> b
     stack = operation.stack
     resource_type = definition.get("Type", "AWS::CloudFormation::CustomResource")
     record: Record = {
-        "LogicalResourceId": logical_id, "ResourceType": resource_type, "PhysicalResourceId": "",
-        "Properties": {}, "Attributes": {},
+        "LogicalResourceId": logical_id,
+        "ResourceType": resource_type,
+        "PhysicalResourceId": "",
+        "Properties": {},
+        "Attributes": {},
     }
     stack["_resources"][logical_id] = record
     events.tell_resource(stack, record, "CREATE_IN_PROGRESS")
@@ -90,8 +110,12 @@ async def create(operation: Operation, logical_id: str, definition: Record) -> b
         if operation.stopped.is_set():
             raise Abandoned(events.CREATION_CANCELLED, "")
         record["PhysicalResourceId"], record["Attributes"], seed = await run_reentrant(
-            _create_now, resource_type, logical_id,
-            tagged(stack, resource_type, record["Properties"], logical_id), stack["StackName"])
+            _create_now,
+            resource_type,
+            logical_id,
+            tagged(stack, resource_type, record["Properties"], logical_id),
+            stack["StackName"],
+        )
         if seed:
             record["_name_seed"] = seed
     except Exception as failure:
@@ -107,9 +131,10 @@ async def create(operation: Operation, logical_id: str, definition: Record) -> b
     return True
 
 
-def _tell_failure(operation: Operation, record: Record, failure: Exception, status: str,
-                  cancelled: str) -> None:
-    """The first failure tells its cause and stops the rest; whoever gives up because of it says no more than that."""
+def _tell_failure(
+    operation: Operation, record: Record, failure: Exception, status: str, cancelled: str
+) -> None:
+    """The first failure tells its cause and stops the rest; whoever gives up because of it says only that."""
     if isinstance(failure, ResourceFailed) and failure.physical_id:
         record["PhysicalResourceId"] = failure.physical_id
     operation.failed.append(record["LogicalResourceId"])
@@ -121,20 +146,28 @@ def _tell_failure(operation: Operation, record: Record, failure: Exception, stat
     operation.stop("failed")
 
 
-def _change_now(resource_type: str, record: Record, old: Record, new: Record, stack_name: str, *,
-                retain_replaced: bool) -> tuple[str, Record, str, list[Any]]:
+def _change_now(
+    resource_type: str, record: Record, old: Record, new: Record, stack_name: str, *, retain_replaced: bool
+) -> tuple[str, Record, str, list[Any]]:
     pending: list[Any] = []
     provisioners._RETAIN_REPLACED.set(retain_replaced)
     provisioners._DEFERRED_PREDECESSOR_DELETES.set(pending)
     provisioners._NAME_SEED.set(record.get("_name_seed", ""))
     physical_id, attributes = provisioners._update_resource(
-        resource_type, record["PhysicalResourceId"], old, new, stack_name, record["LogicalResourceId"],
-        record["Attributes"])
+        resource_type,
+        record["PhysicalResourceId"],
+        old,
+        new,
+        stack_name,
+        record["LogicalResourceId"],
+        record["Attributes"],
+    )
     return physical_id, attributes, provisioners._NAME_SEED.get(), pending
 
 
-async def change(operation: Operation, record: Record, old: Record, new: Record, *,
-                 retain_replaced: bool) -> tuple[str, list[Any]] | None:
+async def change(
+    operation: Operation, record: Record, old: Record, new: Record, *, retain_replaced: bool
+) -> tuple[str, list[Any]] | None:
     """Change the resource from `old` to `new` properties (with the stack's tags) and tell of it.
 
     The physical id that it had and the deletions that its replacement left to do; None when it failed.
@@ -144,22 +177,30 @@ async def change(operation: Operation, record: Record, old: Record, new: Record,
     refused = provisioners._custom_named_replacement_error(resource_type, old, new)
     replacing = not refused and provisioners._replacing_change(resource_type, old, new)
     events.tell_resource(
-        stack, record, "UPDATE_IN_PROGRESS",
+        stack,
+        record,
+        "UPDATE_IN_PROGRESS",
         "Requested update requires the creation of a new physical resource; hence creating one."
-        if replacing else "")
+        if replacing
+        else "",
+    )
     half = seconds_to_change(resource_type) / 2
     try:
         await operation.pause(half)
         if operation.stopped.is_set():
             raise Abandoned(events.UPDATE_CANCELLED, "")
         physical_id, attributes, seed, pending = await run_reentrant(
-            lambda: _change_now(resource_type, record, old, new, stack["StackName"],
-                                retain_replaced=retain_replaced))
+            lambda: _change_now(
+                resource_type, record, old, new, stack["StackName"], retain_replaced=retain_replaced
+            )
+        )
     except Exception as failure:
         _tell_failure(operation, record, failure, "UPDATE_FAILED", events.UPDATE_CANCELLED)
         return None
     record["PhysicalResourceId"] = physical_id
-    record["Attributes"] = {**record["Attributes"], **(attributes or {})} if physical_id == before else attributes
+    record["Attributes"] = (
+        {**record["Attributes"], **(attributes or {})} if physical_id == before else attributes
+    )
     if seed:
         record["_name_seed"] = seed
     await operation.pause(half)
@@ -167,8 +208,13 @@ async def change(operation: Operation, record: Record, old: Record, new: Record,
     return before, pending
 
 
-def remove_now(resource_type: str, physical_id: str, properties: Record, stack_name: str | None = None,
-               logical_id: str | None = None) -> None:
+def remove_now(
+    resource_type: str,
+    physical_id: str,
+    properties: Record,
+    stack_name: str | None = None,
+    logical_id: str | None = None,
+) -> None:
     """Remove the resource on this thread, in its time."""
     clock.sleep(seconds_to_change(resource_type))
     provisioners._delete_resource(resource_type, physical_id, properties, stack_name, logical_id)
@@ -177,7 +223,8 @@ def remove_now(resource_type: str, physical_id: str, properties: Record, stack_n
 def change_now(resource_type: str, *arguments: Any) -> tuple[str, Record]:
     """Change the resource on this thread, in its time."""
     clock.sleep(seconds_to_change(resource_type))
-    return provisioners._update_resource(resource_type, *arguments)
+    changed: tuple[str, Record] = provisioners._update_resource(resource_type, *arguments)
+    return changed
 
 
 async def remove(stack: Record, record: Record) -> bool:
@@ -191,8 +238,13 @@ async def remove(stack: Record, record: Record) -> bool:
     await clock.pause(seconds_to_change(record["ResourceType"]))
     try:
         await run_reentrant(
-            provisioners._delete_resource, record["ResourceType"], record["PhysicalResourceId"],
-            record["Properties"], stack["StackName"], record["LogicalResourceId"])
+            provisioners._delete_resource,
+            record["ResourceType"],
+            record["PhysicalResourceId"],
+            record["Properties"],
+            stack["StackName"],
+            record["LogicalResourceId"],
+        )
     except Exception as failure:
         events.tell_resource(stack, record, "DELETE_FAILED", str(failure))
         return False

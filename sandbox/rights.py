@@ -14,8 +14,11 @@ from ministack.services.cloudformation import provisioners
 from sandbox import callers, needs
 from sandbox.events import Record
 
-_CODES = {"AccessDenied": ("AccessDenied", 403), "InvalidClientTokenId": ("InvalidRequest", 403),
-          "ExpiredToken": ("InvalidRequest", 403)}
+_CODES = {
+    "AccessDenied": ("AccessDenied", 403),
+    "InvalidClientTokenId": ("InvalidRequest", 403),
+    "ExpiredToken": ("InvalidRequest", 403),
+}
 
 
 def check(deed: needs.Deed, resource: needs.Resource) -> None:
@@ -28,8 +31,11 @@ def check(deed: needs.Deed, resource: needs.Resource) -> None:
             callers.require(need.action, need.resource, **need.keys)
         except callers.Refused as refused:
             code, status = _CODES[refused.code]
-            raise ValueError(callers.from_handler(
-                str(refused), refused.service or need.action.partition(":")[0], status, code)) from None
+            raise ValueError(
+                callers.from_handler(
+                    str(refused), refused.service or need.action.partition(":")[0], status, code
+                )
+            ) from None
 
 
 def _checked_create(original: Any) -> Any:
@@ -41,11 +47,19 @@ def _checked_create(original: Any) -> Any:
 
 
 def _checked_update(original: Any) -> Any:
-    def update(resource_type: str, physical_id: str, old_props: Record, new_props: Record, stack_name: str,
-               logical_id: str | None = None, old_attrs: Record | None = None) -> Any:
+    def update(
+        resource_type: str,
+        physical_id: str,
+        old_props: Record,
+        new_props: Record,
+        stack_name: str,
+        logical_id: str | None = None,
+        old_attrs: Record | None = None,
+    ) -> Any:
         if old_props != new_props:
             resource = needs.Resource(
-                resource_type, logical_id or "", stack_name, physical_id, new_props, old_props)
+                resource_type, logical_id or "", stack_name, physical_id, new_props, old_props
+            )
             # A replacement creates anew under another name.
             if provisioners._replacing_change(resource_type, old_props, new_props):
                 check("create", needs.Resource(resource_type, logical_id or "", stack_name, "", new_props))
@@ -57,8 +71,13 @@ def _checked_update(original: Any) -> Any:
 
 
 def _checked_delete(original: Any) -> Any:
-    def delete(resource_type: str, physical_id: str, props: Record, stack_name: str | None = None,
-               logical_id: str | None = None) -> Any:
+    def delete(
+        resource_type: str,
+        physical_id: str,
+        props: Record,
+        stack_name: str | None = None,
+        logical_id: str | None = None,
+    ) -> Any:
         check("delete", needs.Resource(resource_type, logical_id or "", stack_name or "", physical_id, props))
         return original(resource_type, physical_id, props, stack_name, logical_id)
 
@@ -66,7 +85,9 @@ def _checked_delete(original: Any) -> Any:
 
 
 def _remembering(original: Any) -> Any:
-    async def handle_request(method: str, path: str, headers: Record, body: bytes, query_params: Record) -> Any:
+    async def handle_request(
+        method: str, path: str, headers: Record, body: bytes, query_params: Record
+    ) -> Any:
         callers.remember(extract_access_key_id(headers, query_params) or "")
         return await original(method, path, headers, body, query_params)
 
@@ -74,8 +95,10 @@ def _remembering(original: Any) -> Any:
 
 
 def install() -> None:
-    """Wrap the three doors through which ministack's CloudFormation reaches its resource handlers, and the one
-    through which its requests come in: the tasks that a request starts inherit what it remembered."""
+    """Wrap the three doors to ministack's resource handlers, and the one through which requests come in.
+
+    The tasks that a request starts inherit what it remembered.
+    """
     provisioners._provision_resource = _checked_create(provisioners._provision_resource)
     provisioners._update_resource = _checked_update(provisioners._update_resource)
     provisioners._delete_resource = _checked_delete(provisioners._delete_resource)

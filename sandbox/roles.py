@@ -14,9 +14,13 @@ from ministack.services.cloudformation import provisioners
 from sandbox import callers
 from sandbox.events import Record
 
-_CODES = {"EntityAlreadyExists": ("AlreadyExists", 409), "NoSuchEntity": ("NotFound", 404),
-          "DeleteConflict": ("ResourceConflict", 409), "MalformedPolicyDocument": ("InvalidRequest", 400),
-          "LimitExceeded": ("ServiceLimitExceeded", 409)}
+_CODES = {
+    "EntityAlreadyExists": ("AlreadyExists", 409),
+    "NoSuchEntity": ("NotFound", 404),
+    "DeleteConflict": ("ResourceConflict", 409),
+    "MalformedPolicyDocument": ("InvalidRequest", 400),
+    "LimitExceeded": ("ServiceLimitExceeded", 409),
+}
 
 ROLES_PER_ACCOUNT = 1000
 
@@ -85,7 +89,7 @@ def _update(original: Any) -> Any:
 
 
 def _delete(physical_id: str, props: Record) -> None:
-    """Detach and remove what the template put on the role, then ask IAM, which refuses while anything is left."""
+    """Remove what the template put on the role, then ask IAM, which refuses while anything is left."""
     role = iam._roles.get(physical_id)
     if role is None:
         return

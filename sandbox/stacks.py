@@ -30,8 +30,10 @@ async def _create_all(operation: Operation) -> None:
     before = ordering.needs(definitions, declared.active(definitions, stack["_conditions"]))
     await operation.pause(_overhead())
     await ordering.visit(
-        before, lambda name: resources.create(operation, name, definitions[name]),
-        go_on=lambda: not operation.stopped.is_set())
+        before,
+        lambda name: resources.create(operation, name, definitions[name]),
+        go_on=lambda: not operation.stopped.is_set(),
+    )
     await operation.pause(_overhead())
 
 
@@ -41,10 +43,18 @@ def _failure(operation: Operation) -> str:
     return events.failed("create", operation.failed) if operation.failed else operation.stop_reason
 
 
-async def _deploy(stack_name: str, stack_id: str, template: Record, param_values: Record,
-                  disable_rollback: bool, tags: list[Record], is_update: bool = False,
-                  previous_stack: Record | None = None, retain_except_on_create: bool = False,
-                  imports: Record | None = None) -> None:
+async def _deploy(
+    stack_name: str,
+    stack_id: str,
+    template: Record,
+    param_values: Record,
+    disable_rollback: bool,
+    tags: list[Record],
+    is_update: bool = False,
+    previous_stack: Record | None = None,
+    retain_except_on_create: bool = False,
+    imports: Record | None = None,
+) -> None:
     """ministack's `_deploy_stack_async`, with its signature: the background half of three requests."""
     stack = cloudformation._stacks[stack_name]
     stack["_template"], stack["_resolved_params"] = template, param_values
@@ -52,17 +62,29 @@ async def _deploy(stack_name: str, stack_id: str, template: Record, param_values
     operation = operations.begin(stack)
     try:
         if ministack_stacks._fail_property_validation(
-                stack, stack_id, stack_name, template.get("Resources") or {},
-                ministack_stacks._topological_sort(template.get("Resources") or {}, stack["_conditions"]),
-                param_values, stack["_conditions"], template.get("Mappings", {}), disable_rollback,
-                previous_stack=previous_stack if is_update else None):
+            stack,
+            stack_id,
+            stack_name,
+            template.get("Resources") or {},
+            ministack_stacks._topological_sort(template.get("Resources") or {}, stack["_conditions"]),
+            param_values,
+            stack["_conditions"],
+            template.get("Mappings", {}),
+            disable_rollback,
+            previous_stack=previous_stack if is_update else None,
+        ):
             return
         if is_update:
-            await updates.run(operation, previous_stack or {}, disable_rollback=disable_rollback,
-                              retain_except_on_create=retain_except_on_create)
+            await updates.run(
+                operation,
+                previous_stack or {},
+                disable_rollback=disable_rollback,
+                retain_except_on_create=retain_except_on_create,
+            )
         else:
-            await _create(operation, disable_rollback=disable_rollback,
-                          retain_except_on_create=retain_except_on_create)
+            await _create(
+                operation, disable_rollback=disable_rollback, retain_except_on_create=retain_except_on_create
+            )
     except ValueError as refused:
         verb = "UPDATE" if is_update else "CREATE"
         events.tell_stack(stack, f"{verb}_FAILED", str(refused))
@@ -91,8 +113,11 @@ async def _create(operation: Operation, *, disable_rollback: bool, retain_except
         stack["_failed_operation"] = _for_rollback_stack(operation, retain_except_on_create)
         events.tell_stack(stack, "CREATE_FAILED", _failure(operation))
     else:
-        await _roll_back(operation, f"{_failure(operation)}Rollback requested by user.",
-                                 retain_except_on_create=retain_except_on_create)
+        await _roll_back(
+            operation,
+            f"{_failure(operation)}Rollback requested by user.",
+            retain_except_on_create=retain_except_on_create,
+        )
 
 
 async def _watch_time(operation: Operation) -> None:
@@ -104,16 +129,32 @@ def _for_rollback_stack(operation: Operation, retain_except_on_create: bool) -> 
     """What ministack's RollbackStack wants to know later."""
     stack = operation.stack
     created = [name for name, record in stack["_resources"].items() if record["PhysicalResourceId"]]
-    return ministack_stacks._failed_operation(
-        False, None, created, None, None, [], False, stack["_template"], stack["_resolved_params"],
-        retain_except_on_create, stack.get("Tags") or [], [])
+    undo: Record = ministack_stacks._failed_operation(
+        False,
+        None,
+        created,
+        None,
+        None,
+        [],
+        False,
+        stack["_template"],
+        stack["_resolved_params"],
+        retain_except_on_create,
+        stack.get("Tags") or [],
+        [],
+    )
+    return undo
 
 
 async def _roll_back(operation: Operation, reason: str, *, retain_except_on_create: bool) -> None:
     """Remove what the creation made: ROLLBACK_COMPLETE, after which the stack can only be deleted."""
     stack = operation.stack
     events.tell_stack(stack, "ROLLBACK_IN_PROGRESS", reason)
-    kept = {n for n in stack["_resources"] if declared.policy(stack, n) == "Retain" and not retain_except_on_create}
+    kept = {
+        n
+        for n in stack["_resources"]
+        if declared.policy(stack, n) == "Retain" and not retain_except_on_create
+    }
     failures = await _remove_all(stack, kept)
     if failures:
         stack["_rollback_failed"] = {n: stack["_resources"][n] for n in failures}
@@ -125,7 +166,9 @@ async def _roll_back(operation: Operation, reason: str, *, retain_except_on_crea
 async def _remove_all(stack: Record, kept: Iterable[str], *, force: bool = False) -> list[str]:
     """Remove every resource but those kept, dependents first; the logical ids of those that would not go."""
     records, skipped = stack["_resources"], set(kept)
-    present = {n for n, r in records.items() if r["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")}
+    present = {
+        n for n, r in records.items() if r["ResourceStatus"] not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    }
     before = ordering.needs(stack["_template"].get("Resources") or {}, present)
     failures: list[str] = []
 
@@ -135,11 +178,16 @@ async def _remove_all(stack: Record, kept: Iterable[str], *, force: bool = False
             return True
         if declared.policy(stack, name) == "Snapshot":
             provisioners._snapshot_resource(
-                records[name]["ResourceType"], records[name]["PhysicalResourceId"], records[name]["Properties"])
+                records[name]["ResourceType"],
+                records[name]["PhysicalResourceId"],
+                records[name]["Properties"],
+            )
         if await resources.remove(stack, records[name]):
             return True
         if force:
-            events.tell_resource(stack, records[name], "DELETE_SKIPPED", records[name]["ResourceStatusReason"])
+            events.tell_resource(
+                stack, records[name], "DELETE_SKIPPED", records[name]["ResourceStatusReason"]
+            )
             skipped.update(before[name])
             return True
         failures.append(name)
@@ -149,8 +197,9 @@ async def _remove_all(stack: Record, kept: Iterable[str], *, force: bool = False
     return failures
 
 
-async def _delete(stack_name: str, stack_id: str, retain_resources: Iterable[str] = (),
-                  force: bool = False) -> None:
+async def _delete(
+    stack_name: str, stack_id: str, retain_resources: Iterable[str] = (), force: bool = False
+) -> None:
     """ministack's `_delete_stack_async`, with its signature: the background half of DeleteStack."""
     stack = cloudformation._stacks.get(stack_name)
     if stack is None or stack["StackId"] != stack_id:
@@ -170,10 +219,14 @@ async def _delete(stack_name: str, stack_id: str, retain_resources: Iterable[str
 
 async def _empty(stack: Record, retained: set[str], *, force: bool) -> None:
     failed_before = {n for n, r in stack["_resources"].items() if r["ResourceStatus"] == "DELETE_FAILED"}
-    kept = retained | {n for n in stack["_resources"] if declared.policy(stack, n) in provisioners._RETAINING_POLICIES}
+    kept = retained | {
+        n for n in stack["_resources"] if declared.policy(stack, n) in provisioners._RETAINING_POLICIES
+    }
     if force:
         definitions = stack["_template"].get("Resources") or {}
-        kept |= ministack_stacks._with_dependencies(sorted(failed_before), definitions, set(stack["_resources"]))
+        kept |= ministack_stacks._with_dependencies(
+            sorted(failed_before), definitions, set(stack["_resources"])
+        )
     failures = await _remove_all(stack, kept, force=force)
     await clock.pause(_overhead())
     if failures:
@@ -193,15 +246,15 @@ def free_name(stack: Record) -> None:
 
 
 def install() -> None:
-    """Put our operations where ministack's request handlers, change sets and OnFailure=DELETE look for theirs."""
+    """Put our operations where ministack's handlers, change sets and OnFailure=DELETE look for theirs."""
     modules: tuple[Any, ...] = (ministack_stacks, handlers, changesets)
     for module in modules:
         if hasattr(module, "_deploy_stack_async"):
             module._deploy_stack_async = _deploy
         if hasattr(module, "_delete_stack_async"):
             module._delete_stack_async = _delete
-    # What is left of ministack's own loops (undoing a change, RollbackStack, ContinueUpdateRollback) takes its
-    # time on a thread of its own.
+    # What is left of ministack's own loops (undoing a change, RollbackStack, ContinueUpdateRollback) takes
+    # its time on a thread of its own.
     ministack_stacks._runs_on_worker_thread = lambda resource_type: True
     ministack_stacks._delete_resource = resources.remove_now
     ministack_stacks._update_resource = resources.change_now

@@ -45,30 +45,48 @@ class _Update:
         record = stack["_resources"][name]
         try:
             properties, dynamic = resources.resolved_properties(
-                stack, definition, earlier,
-                unchanged_resource=(self.previous["_template"].get("Resources") or {}).get(name) == definition)
+                stack,
+                definition,
+                earlier,
+                unchanged_resource=(self.previous["_template"].get("Resources") or {}).get(name)
+                == definition,
+            )
         except ValueError as refused:
             events.tell_resource(stack, record, "UPDATE_FAILED", str(refused))
             self.operation.stop("failed")
             return False
-        old = resources.tagged(stack, resource_type, earlier["Properties"], name, self.previous.get("Tags") or [])
+        old = resources.tagged(
+            stack, resource_type, earlier["Properties"], name, self.previous.get("Tags") or []
+        )
         new = resources.tagged(stack, resource_type, properties, name)
         if old == new and resource_type != events.STACK_TYPE:
             record["Properties"] = properties
             return True
         policy = ministack_stacks._resource_policy(
-            definition, "UpdateReplacePolicy", stack["_resources"], stack["_resolved_params"],
-            stack["_conditions"], stack["_template"].get("Mappings", {}), stack["StackName"], stack["StackId"])
+            definition,
+            "UpdateReplacePolicy",
+            stack["_resources"],
+            stack["_resolved_params"],
+            stack["_conditions"],
+            stack["_template"].get("Mappings", {}),
+            stack["StackName"],
+            stack["StackId"],
+        )
         retained = policy in provisioners._RETAINING_POLICIES
         changed = await resources.change(self.operation, record, old, new, retain_replaced=retained)
         if changed is None:
             self.failed_update = (
-                name, resource_type, earlier["PhysicalResourceId"], new, old, earlier.get("Attributes"))
+                name,
+                resource_type,
+                earlier["PhysicalResourceId"],
+                new,
+                old,
+                earlier.get("Attributes"),
+            )
             return False
         before, pending = changed
-        if before != record["PhysicalResourceId"] or pending:
-            if not retained:
-                self.replaced.append((name, before, earlier["Properties"], pending))
+        if not retained and (before != record["PhysicalResourceId"] or pending):
+            self.replaced.append((name, before, earlier["Properties"], pending))
         record["Properties"] = properties
         if dynamic:
             record["_dynamic"] = dynamic
@@ -76,8 +94,9 @@ class _Update:
         return True
 
 
-async def run(operation: Operation, previous: Record, *, disable_rollback: bool,
-              retain_except_on_create: bool) -> None:
+async def run(
+    operation: Operation, previous: Record, *, disable_rollback: bool, retain_except_on_create: bool
+) -> None:
     """Bring the stack from `previous` to its present template and parameters, or back."""
     stack, update = operation.stack, _Update(operation, previous)
     await operation.pause(clock.DURATIONS["stack"] / 2)
@@ -90,7 +109,9 @@ async def run(operation: Operation, previous: Record, *, disable_rollback: bool,
         except ValueError as refused:
             operation.stop(str(refused))
     if operation.stopped.is_set():
-        await _go_back(update, disable_rollback=disable_rollback, retain_except_on_create=retain_except_on_create)
+        await _go_back(
+            update, disable_rollback=disable_rollback, retain_except_on_create=retain_except_on_create
+        )
         return
     events.tell_stack(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     await _clean_up(update, removed)
@@ -99,7 +120,7 @@ async def run(operation: Operation, previous: Record, *, disable_rollback: bool,
 
 
 async def _clean_up(update: _Update, removed: list[str]) -> None:
-    """Remove predecessors of replaced resources and what the template no longer has; a failure stays in the stack."""
+    """Remove predecessors of replaced resources and what the template no longer has; failures stay."""
     stack = update.stack
     for name, physical_id, properties, pending in reversed(update.replaced):
         record = stack["_resources"][name]
@@ -108,7 +129,7 @@ async def _clean_up(update: _Update, removed: list[str]) -> None:
             await run_reentrant(lambda d=delete, a=arguments, k=keywords: d(*a, **k))
         if physical_id != record["PhysicalResourceId"]:
             await resources.remove(stack, leftover)
-    old_definitions = (update.previous["_template"].get("Resources") or {})
+    old_definitions = update.previous["_template"].get("Resources") or {}
     order = ordering.reversed_needs(ordering.needs(old_definitions, set(removed)))
 
     async def act(name: str) -> bool:
@@ -127,21 +148,37 @@ async def _clean_up(update: _Update, removed: list[str]) -> None:
 async def _go_back(update: _Update, *, disable_rollback: bool, retain_except_on_create: bool) -> None:
     operation, stack = update.operation, update.stack
     cancelled = operation.stop_reason == "User Initiated"
-    reason = (operation.stop_reason if cancelled or not operation.failed
-              else events.failed("update" if update.failed_update else "create", operation.failed))
+    reason = (
+        operation.stop_reason
+        if cancelled or not operation.failed
+        else events.failed("update" if update.failed_update else "create", operation.failed)
+    )
     undo = ministack_stacks._failed_operation(
-        True, update.previous, update.touched, update.failed_update,
-        operation.failed[0] if operation.failed else None, [entry[0] for entry in update.replaced],
-        cancelled, stack["_template"], stack["_resolved_params"], retain_except_on_create,
-        stack.get("Tags") or [], update.previous.get("Tags") or [])
+        True,
+        update.previous,
+        update.touched,
+        update.failed_update,
+        operation.failed[0] if operation.failed else None,
+        [entry[0] for entry in update.replaced],
+        cancelled,
+        stack["_template"],
+        stack["_resolved_params"],
+        retain_except_on_create,
+        stack.get("Tags") or [],
+        update.previous.get("Tags") or [],
+    )
     if disable_rollback:
         stack["_failed_operation"] = undo
         events.tell_stack(stack, "UPDATE_FAILED", reason)
         return
-    await ministack_stacks._roll_back_operation(
-        stack["StackName"], stack["StackId"], stack, undo, reason)
-    stack["StackStatusReason"] = "" if stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE" else stack["StackStatusReason"]
+    await ministack_stacks._roll_back_operation(stack["StackName"], stack["StackId"], stack, undo, reason)
+    stack["StackStatusReason"] = (
+        "" if stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE" else stack["StackStatusReason"]
+    )
     for output in stack.get("Outputs") or []:
         if output.get("ExportName"):
             cloudformation._exports[output["ExportName"]] = {
-                "StackId": stack["StackId"], "Name": output["ExportName"], "Value": output["OutputValue"]}
+                "StackId": stack["StackId"],
+                "Name": output["ExportName"],
+                "Value": output["OutputValue"],
+            }

@@ -53,8 +53,11 @@ def cloud() -> Iterator[str]:
     if not PYTHON.exists():
         pytest.skip("the stand-in's environment .venv-sandbox is not installed")
     process = subprocess.Popen(
-        [PYTHON, "-m", "sandbox", "--port", "0", "--speed", SPEED], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [PYTHON, "-m", "sandbox", "--port", "0", "--speed", SPEED],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
     )
     try:
@@ -76,17 +79,26 @@ def account() -> str:
 
 @pytest.fixture(scope="session")
 def client(cloud: str) -> ClientFactory:
-    """`client("cloudformation", account)`: as the account's root, or with `credentials=` as whoever they name."""
+    """`client("cloudformation", account)`: as the account's root, or as whoever `credentials=` name."""
 
-    def make(service: str, account: str = "", region: str = "us-west-2",
-             credentials: dict[str, Any] | None = None) -> Any:
+    def make(
+        service: str, account: str = "", region: str = "us-west-2", credentials: dict[str, Any] | None = None
+    ) -> Any:
         keys = credentials or {"AccessKeyId": account, "SecretAccessKey": "test"}
-        return boto3.client(
-            service, region_name=region, endpoint_url=cloud,
-            aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
+        session: Any = boto3.session.Session()
+        return session.client(
+            service,
+            region_name=region,
+            endpoint_url=cloud,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys.get("SessionToken"),
-            config=Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=50,
-                          connect_timeout=5, read_timeout=30),
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 1},
+                max_pool_connections=50,
+                connect_timeout=5,
+                read_timeout=30,
+            ),
         )
 
     return make

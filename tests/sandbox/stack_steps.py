@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-TRUST = {"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    ],
+}
 
 
 def role(**properties: Any) -> dict[str, Any]:
@@ -21,9 +25,16 @@ def topic(name: str | None = None, **more: Any) -> dict[str, Any]:
 
 def broken(**more: Any) -> dict[str, Any]:
     """A resource that Lambda refuses."""
-    return {"Type": "AWS::Lambda::Function", "Properties": {
-        "Runtime": "python2.7", "Handler": "index.handler", "Role": "arn:aws:iam::111122223333:role/none",
-        "Code": {"ZipFile": "pass"}}, **more}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python2.7",
+            "Handler": "index.handler",
+            "Role": "arn:aws:iam::111122223333:role/none",
+            "Code": {"ZipFile": "pass"},
+        },
+        **more,
+    }
 
 
 def body(**resources: Any) -> str:
@@ -43,8 +54,10 @@ def settled(cloudformation: Any, stack: str, seconds: float = 20) -> dict[str, A
 def told(cloudformation: Any, stack: str) -> list[tuple[str, str, str]]:
     """(logical id, status, reason), oldest first."""
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-    return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", ""))
-            for e in reversed(events)]
+    return [
+        (e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", ""))
+        for e in reversed(events)
+    ]
 
 
 def refusal(call: Any, **arguments: Any) -> tuple[str, str]:
