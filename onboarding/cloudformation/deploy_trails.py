@@ -395,7 +395,7 @@ def is_ours(stack: Any) -> bool:
 
 
 def is_current(stack: Any, order: Order) -> bool:
-    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+    parameters = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
     return parameters == order.parameters and tags_of(stack).get(DIGEST_TAG) == DIGEST
 
 
