@@ -1,0 +1,131 @@
+"""How do a plan and a run look on a terminal? In the same words as on the pages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.core.management.base import OutputWrapper
+
+from onboarding.models import Event, RegionReading, Run
+from onboarding.progress.failures import Trouble, trouble_of
+from onboarding.progress.plan_page import PlanPage, plan_page
+from onboarding.progress.regions import RegionRow, region_rows
+from onboarding.progress.telling import tell
+from onboarding.states import RegionState, StepStatus
+
+# A status is told by its word and a mark, never by colour alone.
+_MARKS = {
+    RegionState.COVERED: "ok",
+    RegionState.LOGGING: "..",
+    RegionState.CREATING: "..",
+    RegionState.FAILED: "XX",
+    RegionState.SKIPPED: "--",
+}
+_CLEAR_BELOW = "\x1b[J"
+
+
+def plan_lines(run: Run) -> Iterator[str]:
+    """The plan as its owner should read it before approving, and its digest."""
+    page = plan_page(run)
+    if page is None:
+        return
+    yield f"Plan for account {run.account.number} {run.account.name}, home region {page.plan.home_region}"
+    yield from _writes(page)
+    changed = [region.region for region in page.regions if region.is_changed]
+    right = [region.region for region in page.regions if not region.is_changed]
+    if changed:
+        yield f"  CloudTrail is switched on in {len(changed)} regions:"
+        yield from _columns(changed)
+    if right:
+        yield f"  Already right in {len(right)} regions, left as they are:"
+        yield from _columns(right)
+    for note in page.notes:
+        where = f" ({', '.join(note.regions)})" if note.regions else ""
+        yield f"  Note: {note.words}{where}"
+    yield f"Digest {page.digest}"
+
+
+def _writes(page: PlanPage) -> Iterator[str]:
+    if page.admission:
+        yield "  Before anything else the log storage is made to accept this account's logs."
+    for deletion in page.deletions:
+        yield f"  DELETE  stack {deletion.step.target} in {deletion.region}"
+        yield from (f"          with {each.type} {each.physical_id}" for each in deletion.resources or ())
+    for write in page.writes:
+        verb = "CHANGE" if write.step.stack_id else "CREATE"
+        yield f"  {verb}  stack {write.step.target} in {write.region}. {write.words} {write.why}".rstrip()
+
+
+def _columns(regions: list[str]) -> Iterator[str]:
+    for first in range(0, len(regions), 5):
+        yield "    " + "".join(f"{region:<16}" for region in regions[first : first + 5]).rstrip()
+
+
+def trouble_lines(trouble: Trouble | None) -> Iterator[str]:
+    """What happened, what it means and the one thing to do; then AWS's own words."""
+    if trouble is None:
+        return
+    if trouble.remedy is None:
+        yield f"Reason: {trouble.code}"
+    else:
+        remedy = trouble.remedy
+        yield f"{remedy.title}"
+        yield from (str(words) for words in (remedy.happened, remedy.meaning, remedy.act) if str(words))
+    yield from (f"  {label}: {value}" for label, value in trouble.details)
+
+
+def failed_lines(run: Run) -> Iterator[str]:
+    """Each step that failed or was refused, with its reason."""
+    steps = run.steps.filter(status__in=[StepStatus.FAILED, StepStatus.REFUSED]).order_by("ordinal")
+    for step in steps:
+        place = f" in {step.region}" if step.region else ""
+        yield f"{step.get_kind_display()}: {step.target}{place}: {step.get_status_display()}"
+        yield from (f"  {line}" for line in trouble_lines(trouble_of(step.reason_code, step.failure)))
+
+
+@dataclass(slots=True)
+class Follower:
+    """Shows a run while it goes on: a table drawn over itself on a terminal, else a line for each change."""
+
+    out: OutputWrapper
+    _told: int = 0
+    _height: int = 0
+    _states: dict[str, RegionState] = field(default_factory=dict)
+
+    def show(self, run: Run) -> None:
+        """Give this to `drive` as its `on_change`."""
+        news = [self._line(told.words) for told in tell(self._events(run))]
+        rows = region_rows(
+            RegionReading.objects.filter(account_id=run.account_id), list(run.steps.order_by("ordinal"))
+        )
+        if self.out.isatty():
+            self._redraw(run, news, rows)
+        else:
+            self._append(news, rows)
+        self.out.flush()
+
+    def _events(self, run: Run) -> list[Event]:
+        events = list(run.events.filter(number__gt=self._told).order_by("number"))
+        self._told = events[-1].number if events else self._told
+        return events
+
+    def _redraw(self, run: Run, news: list[str], rows: tuple[RegionRow, ...]) -> None:
+        if self._height:
+            self.out.write(f"\x1b[{self._height}A{_CLEAR_BELOW}", ending="")
+        table = [f"{run.get_status_display()}", *(_row(row) for row in rows)]
+        self.out.write("".join(f"{line}\n" for line in (*news, *table)), ending="")
+        self._height = len(table)
+
+    def _append(self, news: list[str], rows: tuple[RegionRow, ...]) -> None:
+        changed = [row for row in rows if self._states.get(row.region) != row.state]
+        self._states.update({row.region: row.state for row in changed})
+        self.out.write("".join(f"{line}\n" for line in (*news, *(_row(row) for row in changed))), ending="")
+
+    @staticmethod
+    def _line(words: str) -> str:
+        return f"- {words}"
+
+
+def _row(row: RegionRow) -> str:
+    mark = _MARKS.get(row.state, "  ")
+    reason = f"  {row.trouble.remedy.title if row.trouble.remedy else row.trouble.code}" if row.trouble else ""
+    return f"  [{mark}] {row.region:<16}{row.state.label!s:<28}{row.stack_status}{reason}".rstrip()
