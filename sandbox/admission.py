@@ -1,4 +1,4 @@
-"""Does the central side admit a trail: do the bucket's and the topic's policy let CloudTrail deliver for it?"""
+"""Does the central side admit a trail: do bucket policy and topic policy let CloudTrail deliver for it?"""
 
 from typing import Any
 
@@ -10,11 +10,14 @@ from sandbox.refusals import Refusal
 SERVICE = "cloudtrail.amazonaws.com"
 
 
-def _allowed(policy: str, action: str, resource: str, *, trail_arn: str, account: str,
-             **keys: str) -> bool:
+def _allowed(policy: str, action: str, resource: str, *, trail_arn: str, account: str, **keys: str) -> bool:
     context = iam_evaluator.EvalContext(
         # No IAM principal: an allowance for an account must not admit the service, "*" does.
-        principal_arn="*", principal_type="Service", principal_account="", action=action, resource_arn=resource,
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
         region=trail_arn.split(":")[3],
         service_context={"aws:sourcearn": trail_arn, "aws:sourceaccount": account, **keys},
     )
@@ -25,8 +28,13 @@ def may_write(bucket: str, key: str, *, trail_arn: str, account: str) -> bool:
     """Whether the bucket's policy, as it is now, lets CloudTrail put this object for the trail."""
     policy = _policy(bucket)
     return policy is not None and _allowed(
-        policy, "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}", trail_arn=trail_arn, account=account,
-        **{"s3:x-amz-acl": "bucket-owner-full-control"})
+        policy,
+        "s3:PutObject",
+        f"arn:aws:s3:::{bucket}/{key}",
+        trail_arn=trail_arn,
+        account=account,
+        **{"s3:x-amz-acl": "bucket-owner-full-control"},
+    )
 
 
 def _policy(bucket: str) -> str | None:
@@ -47,8 +55,9 @@ def bucket_refusal(bucket: str, prefix: str, *, trail_arn: str, account: str) ->
     folder = f"{prefix}/AWSLogs/{account}" if prefix else f"AWSLogs/{account}"
     if acl and may_write(bucket, f"{folder}/CloudTrail/probe", trail_arn=trail_arn, account=account):
         return None
-    return Refusal("InsufficientS3BucketPolicyException",
-                   f"Incorrect S3 bucket policy is detected for bucket: {bucket}")
+    return Refusal(
+        "InsufficientS3BucketPolicyException", f"Incorrect S3 bucket policy is detected for bucket: {bucket}"
+    )
 
 
 def may_publish(topic_arn: str, *, trail_arn: str, account: str) -> bool:
@@ -58,12 +67,14 @@ def may_publish(topic_arn: str, *, trail_arn: str, account: str) -> bool:
     with responses.request_scope(owner, region):
         found = sns.topic_policy_for_arn(topic_arn)
     return found is not None and _allowed(
-        found[0], "sns:Publish", topic_arn, trail_arn=trail_arn, account=account)
+        found[0], "sns:Publish", topic_arn, trail_arn=trail_arn, account=account
+    )
 
 
 def topic_refusal(topic_arn: str, *, trail_arn: str, account: str) -> Refusal | None:
     """What CreateTrail answers about the topic; None when it admits the trail or none is wanted."""
     if not topic_arn or may_publish(topic_arn, trail_arn=trail_arn, account=account):
         return None
-    return Refusal("InsufficientSnsTopicPolicyException",
-                   "SNS Topic does not exist or the topic policy is incorrect!")
+    return Refusal(
+        "InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!"
+    )

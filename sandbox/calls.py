@@ -76,13 +76,23 @@ def read_call(scope: Mapping[str, Any], body: bytes) -> Call:
     action = iam_actions.extract_iam_action(service, method, path, headers, body, parameters) or ""
     try:
         resource = iam_actions.extract_resource_arn(
-            service, method, path, headers, body, parameters, region, account)
+            service, method, path, headers, body, parameters, region, account
+        )
     except (KeyError, ValueError, TypeError):
         resource = "*"
     return Call(
-        request_id=str(uuid.uuid4()), received_at=time.time(), method=method, path=unquote(path),
-        headers=headers, service=service, action=action.partition(":")[2], region=region,
-        access_key_id=access_key_id, account=account, principal=principal,
+        request_id=str(uuid.uuid4()),
+        received_at=time.time(),
+        method=method,
+        path=unquote(path),
+        headers=headers,
+        service=service,
+        action=action.partition(":")[2],
+        region=region,
+        access_key_id=access_key_id,
+        account=account,
+        principal=principal,
         stack=_stack(parameters) if service == "cloudformation" else "",
-        resource=resource, user_agent=headers.get("user-agent", ""),
+        resource=resource,
+        user_agent=headers.get("user-agent", ""),
     )

@@ -1,9 +1,9 @@
 """How do tests and the demo steer the stand-in? A small client of its control API; the standard library only.
 
-    cloud = Sandbox("http://127.0.0.1:4599")
-    cloud.settings(speed=50)
-    cloud.fault(kind="throttle", service="cloudformation", count=3)
-    keys = cloud.credentials(account="484535289196", kind="session")
+cloud = Sandbox("http://127.0.0.1:4599")
+cloud.settings(speed=50)
+cloud.fault(kind="throttle", service="cloudformation", count=3)
+keys = cloud.credentials(account="484535289196", kind="session")
 """
 
 import json
@@ -22,7 +22,7 @@ class SandboxError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """As `aws configure export-credentials` names them; token and expiration are empty for a long-term key."""
+    """What a person would paste; token and expiration are empty for a long-term key."""
 
     access_key_id: str
     secret_access_key: str
@@ -35,14 +35,20 @@ class Credentials:
 
     def for_boto3(self) -> dict[str, str]:
         """Keyword arguments of a boto3 session or client."""
-        found = {"aws_access_key_id": self.access_key_id, "aws_secret_access_key": self.secret_access_key,
-                 "aws_session_token": self.session_token}
+        found = {
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+            "aws_session_token": self.session_token,
+        }
         return {name: value for name, value in found.items() if value}
 
     def for_environment(self) -> dict[str, str]:
         """What a worker process finds in its environment."""
-        found = {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-                 "AWS_SESSION_TOKEN": self.session_token}
+        found = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+        }
         return {name: value for name, value in found.items() if value}
 
 
@@ -77,10 +83,12 @@ class Sandbox:
         self._timeout = timeout_seconds
 
     def _ask(self, method: str, path: str, document: Mapping[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the URL is the stand-in's own
-            f"{self.url}/_sandbox/{path}", method=method,
+        request = urllib.request.Request(
+            f"{self.url}/_sandbox/{path}",
+            method=method,
             data=None if document is None else json.dumps(document).encode(),
-            headers={"Content-Type": "application/json"})
+            headers={"Content-Type": "application/json"},
+        )
         # No proxy: the stand-in is on this machine, whatever the environment says.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -107,7 +115,9 @@ class Sandbox:
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Change speed, latency_ms, log_delivery_seconds, durations; what is in force now."""
-        found: dict[str, Any] = self._ask("POST", "settings", changes) if changes else self._ask("GET", "settings")
+        found: dict[str, Any] = (
+            self._ask("POST", "settings", changes) if changes else self._ask("GET", "settings")
+        )
         return found
 
     def fault(self, **description: Any) -> int:
@@ -155,8 +165,13 @@ class Sandbox:
     def credentials(self, *, account: str = "", kind: str = "role", **more: Any) -> Credentials:
         """Mint credentials (role_arn, duration_seconds, session_name, version_1)."""
         made = self._ask("POST", "credentials", {"account": account, "kind": kind, **more})
-        return Credentials(made["AccessKeyId"], made["SecretAccessKey"], made.get("SessionToken", ""),
-                           made.get("Expiration", ""), made["Arn"])
+        return Credentials(
+            made["AccessKeyId"],
+            made["SecretAccessKey"],
+            made.get("SessionToken", ""),
+            made.get("Expiration", ""),
+            made["Arn"],
+        )
 
     def scenario(self, name: str, **said: Any) -> dict[str, Any]:
         """Play a scenario, in its own account or in the one given; what it made, its "account" among it."""

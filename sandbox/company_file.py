@@ -1,4 +1,7 @@
-"""What does the company's file say about its central side? Read here, since the stand-in imports nothing of the product."""
+"""What does the company's file say about its central side?
+
+Read here, since the stand-in imports nothing of the product.
+"""
 
 import tomllib
 from dataclasses import dataclass
@@ -52,13 +55,22 @@ def read(path: Path) -> CentralSide:
         auditor_role_arn=said["roles"]["security_audit_principal_arn"],
         responder_role_arn=said["roles"]["incident_response_principal_arn"],
         responder_policy_arns=tuple(said["roles"]["incident_response_policy_arns"]),
-        storage_account=storage["account_id"], bucket=storage["bucket"], bucket_region=storage["bucket_region"],
-        topic_arn=storage["topic_arn"], storage_admin_role_arn=storage["admin_role_arn"],
-        reader_role_name=storage["reader_role_name"], handover_role_name=said["portal"]["handover_role_name"],
-        handover_stack_name=said["portal"]["handover_stack_name"], home_region=said["home"]["regions"][0],
-        roles_stack_name=said["roles"]["stack_name"], parent_stack_name=said["trails"]["parent_stack_name"],
-        regional_stack_name=said["trails"]["regional_stack_name"], old_stack_name=old["stack_names"][0],
-        old_description=old["descriptions"][0], old_role_logical_id=old["role_logical_ids"][0],
+        storage_account=storage["account_id"],
+        bucket=storage["bucket"],
+        bucket_region=storage["bucket_region"],
+        topic_arn=storage["topic_arn"],
+        storage_admin_role_arn=storage["admin_role_arn"],
+        reader_role_name=storage["reader_role_name"],
+        handover_role_name=said["portal"]["handover_role_name"],
+        handover_stack_name=said["portal"]["handover_stack_name"],
+        home_region=said["home"]["regions"][0],
+        roles_stack_name=said["roles"]["stack_name"],
+        parent_stack_name=said["trails"]["parent_stack_name"],
+        regional_stack_name=said["trails"]["regional_stack_name"],
+        old_stack_name=old["stack_names"][0],
+        old_description=old["descriptions"][0],
+        old_role_logical_id=old["role_logical_ids"][0],
         old_trusted_principal_arn=old["trusted_principal_arns"][0],
-        template_bucket=said["templates"]["bucket"], template_bucket_region=said["templates"]["bucket_region"],
+        template_bucket=said["templates"]["bucket"],
+        template_bucket_region=said["templates"]["bucket_region"],
     )

@@ -37,9 +37,13 @@ class NoPage(LookupError):
 
 def _page(title: str, body: str, status: int = 200) -> Answer:
     text = _PAGE.substitute(title=escape(title), body=body)
-    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
-               "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-               "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+    }
     return status, headers, text.encode()
 
 
@@ -65,12 +69,22 @@ def _front() -> Answer:
         f'<section class="card"><h2><a href="/_sandbox/console/accounts/{a.number}">'
         f'{escape(a.name or "Account")}</a></h2><p class="number">{a.number}</p>'
         f'<p class="hint">{escape(a.alias) or "no alias"} · {len(regions.enabled(a.number))} regions enabled</p></section>'
-        for a in accounts.known() if a.role == "owner")
-    central = _table(("Account", "What it is"), [
-        (f'<a class="number" href="/_sandbox/console/accounts/{a.number}">{a.number}</a>', escape(a.name))
-        for a in accounts.known() if a.role != "owner"], "none")
+        for a in accounts.known()
+        if a.role == "owner"
+    )
+    central = _table(
+        ("Account", "What it is"),
+        [
+            (f'<a class="number" href="/_sandbox/console/accounts/{a.number}">{a.number}</a>', escape(a.name))
+            for a in accounts.known()
+            if a.role != "owner"
+        ],
+        "none",
+    )
     now = settings.current()
-    return _page("Accounts", f"""
+    return _page(
+        "Accounts",
+        f"""
 <h1>Whose account do you want to play?</h1>
 <p class="lead">Choose one, hand it over to the portal, and watch what the portal does in it.</p>
 <div class="cards">{owners or '<p class="hint">No owner accounts yet: play the scenario “demo”.</p>'}</div>
@@ -81,7 +95,8 @@ def _front() -> Answer:
 <div><label for="delivery">First log after (seconds of that time)</label>
 <input id="delivery" name="log_delivery_seconds" type="number" min="0" step="any" value="{now.log_delivery_seconds:g}"></div>
 <div><button>Set the clock</button></div></div></form></section>
-<section class="card"><h2>Infosec's side</h2>{central}</section>""")
+<section class="card"><h2>Infosec's side</h2>{central}</section>""",
+    )
 
 
 def _account(number: str) -> Account:
@@ -125,8 +140,10 @@ def _credentials_form(account: Account) -> str:
 def _stacks(account: Account) -> str:
     rows = []
     for region in regions.enabled(account.number):
-        rows += [(region, escape(s["StackName"]), _status(s["StackStatus"]))
-                 for s in seeds.hands.stack_ids(account.number, region)]
+        rows += [
+            (region, escape(s["StackName"]), _status(s["StackStatus"]))
+            for s in seeds.hands.stack_ids(account.number, region)
+        ]
     return _table(("Region", "Stack", "Status"), rows, "No stacks in any region.")
 
 
@@ -135,9 +152,16 @@ def _trails(account: Account) -> str:
     for region in regions.enabled(account.number):
         for trail in trails.visible(account.number, region):
             log = trail.deliveries.get((account.number, region)) or trails.Deliveries()
-            state = '<span class="good">logging</span>' if trail.logging else '<span class="bad">stopped</span>'
-            delivery = (f'<span class="bad">{escape(log.error)}</span>' if log.error
-                        else "delivered" if log.delivered_at else "no log yet")
+            state = (
+                '<span class="good">logging</span>' if trail.logging else '<span class="bad">stopped</span>'
+            )
+            delivery = (
+                f'<span class="bad">{escape(log.error)}</span>'
+                if log.error
+                else "delivered"
+                if log.delivered_at
+                else "no log yet"
+            )
             where = "" if trail.home_region == region else f" (home: {trail.home_region})"
             rows.append((region, escape(trail.name + where), escape(trail.bucket), state, delivery))
     return _table(("Region", "Trail", "Bucket", "State", "Logs"), rows, "No trails in any region.")
@@ -147,7 +171,11 @@ def _role_arn(account: Account) -> str:
     company = seeds.company()
     roles = seeds.hands.root(account.number, "iam").list_roles()["Roles"]
     found = [r["Arn"] for r in roles if r["RoleName"].startswith(company.handover_role_name)]
-    return f'<p>Its hand-over role, to copy into the wizard:</p><pre id="role-arn">{escape(found[0])}</pre>' if found else ""
+    return (
+        f'<p>Its hand-over role, to copy into the wizard:</p><pre id="role-arn">{escape(found[0])}</pre>'
+        if found
+        else ""
+    )
 
 
 def _show_account(number: str, query: Form) -> Answer:
@@ -156,24 +184,34 @@ def _show_account(number: str, query: Form) -> Answer:
     note = f'<section class="card note" role="status">{escape(said)}</section>' if said else ""
     opted_in = ", ".join(regions.opted_in(number)) or "none"
     off = len(regions.ALL_REGIONS) - len(regions.enabled(number))
-    return _page(account.name or number, f"""
+    return _page(
+        account.name or number,
+        f"""
 <h1>{escape(account.name or "Account")}</h1><p class="lead"><span class="number">{number}</span></p>{note}
 {_role_arn(account)}{_handover_form(account)}{_credentials_form(account)}
 <section class="card"><h2>Stacks now</h2>{_stacks(account)}</section>
 <section class="card"><h2>Trails now</h2>{_trails(account)}</section>
-<section class="card"><h2>Regions</h2><p>{len(regions.enabled(number))} enabled, {off} not. Opted in: {escape(opted_in)}.</p></section>""")
+<section class="card"><h2>Regions</h2><p>{len(regions.enabled(number))} enabled, {off} not. Opted in: {escape(opted_in)}.</p></section>""",
+    )
 
 
 def _hand_over(account: Account, form: Form) -> str:
     company = seeds.company()
     if not form.get("template", "").strip():
         return _role_by_hand(account, form)
-    parameters = {"ExternalId": form.get("external_id", "").strip(), "ExpiresAt": form.get("expires_at", "").strip()}
+    parameters = {
+        "ExternalId": form.get("external_id", "").strip(),
+        "ExpiresAt": form.get("expires_at", "").strip(),
+    }
     cloudformation = seeds.hands.owner(account.number, "cloudformation", company.home_region)
-    wanted = {p["ParameterKey"] for p in
-              cloudformation.get_template_summary(TemplateBody=form["template"])["Parameters"]}
+    wanted = {
+        p["ParameterKey"]
+        for p in cloudformation.get_template_summary(TemplateBody=form["template"])["Parameters"]
+    }
     stack_id = cloudformation.create_stack(
-        StackName=company.handover_stack_name, TemplateBody=form["template"], Capabilities=["CAPABILITY_NAMED_IAM"],
+        StackName=company.handover_stack_name,
+        TemplateBody=form["template"],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items() if k in wanted],
     )["StackId"]
     status = seeds.hands.settle(account.number, company.home_region, stack_id)
@@ -182,9 +220,17 @@ def _hand_over(account: Account, form: Form) -> str:
 
 def _role_by_hand(account: Account, form: Form) -> str:
     iam = seeds.hands.owner(account.number, "iam")
-    trust = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": form.get("principal", "").strip()},
-        "Condition": {"StringEquals": {"sts:ExternalId": form.get("external_id", "").strip()}}}]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"AWS": form.get("principal", "").strip()},
+                "Condition": {"StringEquals": {"sts:ExternalId": form.get("external_id", "").strip()}},
+            }
+        ],
+    }
     name = form.get("role_name", "").strip()
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
     iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
@@ -192,17 +238,27 @@ def _role_by_hand(account: Account, form: Form) -> str:
 
 
 def _show_credentials(account: Account, form: Form) -> Answer:
-    minted = credentials.mint(form.get("kind", "role"), account=account.number,
-                              duration_seconds=float(form.get("minutes", "60")) * 60).document()
-    names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
-             "SessionToken": "AWS_SESSION_TOKEN", "Expiration": "AWS_CREDENTIAL_EXPIRATION"}
+    minted = credentials.mint(
+        form.get("kind", "role"),
+        account=account.number,
+        duration_seconds=float(form.get("minutes", "60")) * 60,
+    ).document()
+    names = {
+        "AccessKeyId": "AWS_ACCESS_KEY_ID",
+        "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+        "SessionToken": "AWS_SESSION_TOKEN",
+        "Expiration": "AWS_CREDENTIAL_EXPIRATION",
+    }
     exports = "\n".join(f"export {names[key]}={value}" for key, value in minted.items() if key in names)
     document = json.dumps({"Version": 1, **{k: v for k, v in minted.items() if k in names}}, indent=2)
-    return _page("Credentials", f"""<h1>Credentials for {account.number}</h1>
+    return _page(
+        "Credentials",
+        f"""<h1>Credentials for {account.number}</h1>
 <p class="lead">{escape(minted["Arn"])}. They are shown once.</p>
 <section class="card"><h2>As lines for a shell</h2><pre id="exports">{escape(exports)}</pre>
 <h2>As JSON</h2><pre id="json">{escape(document)}</pre>
-<a href="/_sandbox/console/accounts/{account.number}">Back to the account</a></section>""")
+<a href="/_sandbox/console/accounts/{account.number}">Back to the account</a></section>""",
+    )
 
 
 def _set_clock(form: Form) -> Answer:

@@ -1,11 +1,11 @@
 """How is the stand-in steered? Plain JSON under `/_sandbox/`, on the stand-in's own port.
 
     GET    health                           {"ready": true, "version": …}
-    POST   reset                            forget everything, seed the central side again; ?bare=1 without it
-    GET    settings      POST settings      {"speed", "latency_ms", "log_delivery_seconds", "durations": {type: s}}
+    POST   reset                            forget everything, seed the central side again (not with ?bare=1)
+    GET    settings      POST settings      {"speed", "latency_ms", "log_delivery_seconds", "durations"}
     GET    faults        POST faults        a fault's fields (sandbox.faults.Fault); answers it with its number
     DELETE faults[/NUMBER]                  one, or all
-    GET    requests      ?account=&after=   the request log after entry `after`; DELETE forgets it
+    GET    requests      ?account=&after=   the request log after that entry; DELETE forgets it
     GET    accounts      POST accounts      {"number", "name", "alias", "enabled_opt_in_regions": [..] or count,
                                              "organization_trail": true or a trail's name}
     POST   credentials                      {"account", "kind", "role_arn", "duration_seconds", "version_1"}
@@ -68,8 +68,12 @@ def reset(query: Query, _document: Document) -> Any:
 
 def show_settings(_query: Query = {}, _document: Document = {}) -> Any:  # noqa: B006 - never changed
     now = settings.current()
-    return {"speed": clock.speed(), "latency_ms": now.latency_ms,
-            "log_delivery_seconds": now.log_delivery_seconds, "durations": dict(clock.DURATIONS)}
+    return {
+        "speed": clock.speed(),
+        "latency_ms": now.latency_ms,
+        "log_delivery_seconds": now.log_delivery_seconds,
+        "durations": dict(clock.DURATIONS),
+    }
 
 
 def change_settings(_query: Query, document: Document) -> Any:
@@ -78,8 +82,9 @@ def change_settings(_query: Query, document: Document) -> Any:
         raise ValueError(f"Not a setting: {', '.join(sorted(unknown))}.")
     if "speed" in document:
         clock.set_speed(float(document["speed"]))
-    settings.change(latency_ms=document.get("latency_ms"),
-                    log_delivery_seconds=document.get("log_delivery_seconds"))
+    settings.change(
+        latency_ms=document.get("latency_ms"), log_delivery_seconds=document.get("log_delivery_seconds")
+    )
     if "log_delivery_seconds" in document:
         log_delivery.hurry(settings.current().log_delivery_seconds)
     clock.DURATIONS.update({name: float(seconds) for name, seconds in document.get("durations", {}).items()})
@@ -102,10 +107,18 @@ def clear_requests(_query: Query, _document: Document) -> Any:
 
 
 def show_accounts(_query: Query, _document: Document) -> Any:
-    return {"accounts": [
-        {"number": a.number, "name": a.name, "alias": a.alias, "role": a.role,
-         "enabled_regions": list(regions.enabled(a.number))} for a in accounts.known()
-    ]}
+    return {
+        "accounts": [
+            {
+                "number": a.number,
+                "name": a.name,
+                "alias": a.alias,
+                "role": a.role,
+                "enabled_regions": list(regions.enabled(a.number)),
+            }
+            for a in accounts.known()
+        ]
+    }
 
 
 def tell_account(_query: Query, document: Document) -> Any:
@@ -116,10 +129,14 @@ def tell_account(_query: Query, document: Document) -> Any:
     if unknown:
         raise ValueError(f"Not an opt-in region: {', '.join(sorted(unknown))}.")
     number = str(document["number"])
-    seeds.play_account(accounts.Account(
-        number=number, name=document.get("name", ""), alias=document.get("alias", ""),
-        opted_in=None if opted_in is None else tuple(opted_in),
-    ))
+    seeds.play_account(
+        accounts.Account(
+            number=number,
+            name=document.get("name", ""),
+            alias=document.get("alias", ""),
+            opted_in=None if opted_in is None else tuple(opted_in),
+        )
+    )
     if document.get("organization_trail"):
         name = document["organization_trail"]
         seeds.play_organization_trail(number, name if isinstance(name, str) else "organization-trail")
@@ -128,8 +145,10 @@ def tell_account(_query: Query, document: Document) -> Any:
 
 def hand_out_credentials(_query: Query, document: Document) -> Any:
     return credentials.mint(
-        document.get("kind", "role"), account=str(document.get("account", "")),
-        role_arn=document.get("role_arn", ""), session_name=document.get("session_name", "owner"),
+        document.get("kind", "role"),
+        account=str(document.get("account", "")),
+        role_arn=document.get("role_arn", ""),
+        session_name=document.get("session_name", "owner"),
         duration_seconds=float(document.get("duration_seconds", 3600)),
         version_1=bool(document.get("version_1", False)),
     ).document()
@@ -172,7 +191,11 @@ def _act(method: str, path: str, query: Query, document: Document) -> Any:
 
 
 def _json(status: int, document: Any) -> Answer:
-    return status, {"Content-Type": "application/json", "Cache-Control": "no-store"}, json.dumps(document).encode()
+    return (
+        status,
+        {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        json.dumps(document).encode(),
+    )
 
 
 async def handle(scope: Mapping[str, Any], body: bytes) -> Answer:
@@ -185,7 +208,9 @@ async def handle(scope: Mapping[str, Any], body: bytes) -> Answer:
     path = scope["path"].removeprefix("/_sandbox").strip("/")
     query = {name: values[0] for name, values in parse_qs(scope.get("query_string", b"").decode()).items()}
     if path == "" or path.startswith("console"):
-        return await asyncio.to_thread(console.handle, method, path.removeprefix("console").strip("/"), query, body)
+        return await asyncio.to_thread(
+            console.handle, method, path.removeprefix("console").strip("/"), query, body
+        )
     try:
         document = json.loads(body) if body else {}
         return _json(200, await asyncio.to_thread(_act, method, path, query, document))

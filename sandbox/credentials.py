@@ -1,7 +1,7 @@
 """What may each kind of credentials do, and where do the stand-in's own come from?
 
-Adds what ministack's STS leaves out: limits of duration, role chaining, regions where the role's account has no
-STS, sessions without MFA and federation tokens that can't reach IAM, version 1 tokens that fail in opt-in
+Adds what ministack's STS leaves out: limits of duration, role chaining, regions where the role's account has
+no STS, sessions without MFA and federation tokens that can't reach IAM, version 1 tokens that fail in opt-in
 regions. Mints credentials of each kind, so that tests and the console need no owner's hands.
 """
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qs
 
 from ministack.core import iam_evaluator, responses, router
@@ -18,7 +18,7 @@ from ministack.services import iam, sts
 
 from sandbox import accounts, regions
 from sandbox.calls import Call
-from sandbox.refusals import Answer, INVALID, Refusal, answer, spelled
+from sandbox.refusals import INVALID, Answer, Refusal, answer, spelled
 
 Kind = Literal["role", "session", "session-mfa", "federation", "root", "long-lived", "worker"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -48,8 +48,11 @@ class Credentials:
     def document(self) -> dict[str, str]:
         """As `aws configure export-credentials` prints it; an empty token or expiration is left out."""
         found = {
-            "AccessKeyId": self.access_key_id, "SecretAccessKey": self.secret_access_key,
-            "SessionToken": self.session_token, "Expiration": self.expiration, "Arn": self.arn,
+            "AccessKeyId": self.access_key_id,
+            "SecretAccessKey": self.secret_access_key,
+            "SessionToken": self.session_token,
+            "Expiration": self.expiration,
+            "Arn": self.arn,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -99,8 +102,11 @@ def refusal(call: Call) -> Refusal | None:
 
 
 def _validation(name: str, value: str, constraint: str) -> Refusal:
-    return Refusal("ValidationError", f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy "
-                                      f"constraint: {constraint}")
+    return Refusal(
+        "ValidationError",
+        f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy "
+        f"constraint: {constraint}",
+    )
 
 
 def _parameters_refused(asked: Mapping[str, str]) -> Refusal | None:
@@ -110,11 +116,17 @@ def _parameters_refused(asked: Mapping[str, str]) -> Refusal | None:
     if int(duration) > 43200:
         return _validation("durationSeconds", duration, "Member must have value less than or equal to 43200")
     if not _SESSION_NAME.fullmatch(asked.get("RoleSessionName", "")):
-        return _validation("roleSessionName", asked.get("RoleSessionName", ""),
-                           "Member must satisfy regular expression pattern: [\\w+=,.@-]*")
+        return _validation(
+            "roleSessionName",
+            asked.get("RoleSessionName", ""),
+            "Member must satisfy regular expression pattern: [\\w+=,.@-]*",
+        )
     if "ExternalId" in asked and not _EXTERNAL_ID.fullmatch(asked["ExternalId"]):
-        return _validation("externalId", asked["ExternalId"],
-                           "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
+        return _validation(
+            "externalId",
+            asked["ExternalId"],
+            "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*",
+        )
     return None
 
 
@@ -125,12 +137,18 @@ def _role_refused(call: Call, asked: Mapping[str, str]) -> Refusal | None:
         return Refusal("AccessDenied", "Roles may not be assumed by root accounts.", 403)
     if owner and not regions.is_enabled(owner, call.region):
         return Refusal(
-            "RegionDisabledException", f"STS is not activated in this region for account:{owner}. Your account "
-            "administrator can activate STS in this region using the IAM Console.", 403)
+            "RegionDisabledException",
+            f"STS is not activated in this region for account:{owner}. Your account "
+            "administrator can activate STS in this region using the IAM Console.",
+            403,
+        )
     if owner and iam._roles.get_scoped(owner, None, role_arn.rsplit("/", 1)[-1]) is None:
         # AWS tells a missing role and a refusing one apart to nobody.
-        return Refusal("AccessDenied", f"User: {call.principal} is not authorized to perform: sts:AssumeRole "
-                                       f"on resource: {role_arn}", 403)
+        return Refusal(
+            "AccessDenied",
+            f"User: {call.principal} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
+            403,
+        )
     return None
 
 
@@ -139,11 +157,16 @@ def _duration_refused(call: Call, asked: Mapping[str, str]) -> Refusal | None:
     role_arn = asked["RoleArn"]
     role = iam._roles.get_scoped(role_arn.split(":")[4], None, role_arn.rsplit("/", 1)[-1])
     if ":assumed-role/" in call.principal and duration > 3600:
-        return Refusal("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles "
-                                          "assumed by role chaining")
+        return Refusal(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles "
+            "assumed by role chaining",
+        )
     if duration > int(role.get("MaxSessionDuration") or 3600):
-        return Refusal("ValidationError",
-                       "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+        return Refusal(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
     return None
 
 
@@ -153,15 +176,28 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[
 def _call(method: str, path: str, headers: dict[str, str], action: str) -> Call:
     key = router.extract_access_key_id(headers)
     identity = sts.resolve_credential(key, responses.get_account_id())
-    return Call(request_id=responses.new_uuid(), received_at=time.time(), method=method, path=path, headers=headers,
-                service="sts", action=action, region=responses.get_region(), access_key_id=key,
-                account=responses.get_account_id(), principal=getattr(identity, "principal_arn", ""),
-                stack="", resource="*", user_agent="")
+    return Call(
+        request_id=responses.new_uuid(),
+        received_at=time.time(),
+        method=method,
+        path=path,
+        headers=headers,
+        service="sts",
+        action=action,
+        region=responses.get_region(),
+        access_key_id=key,
+        account=responses.get_account_id(),
+        principal=getattr(identity, "principal_arn", ""),
+        stack="",
+        resource="*",
+        user_agent="",
+    )
 
 
 def _stricter(handle: Handler) -> Handler:
-    async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes,
-                             query: dict[str, Any]) -> Answer:
+    async def handle_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Answer:
         given = {**query, **parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)}
         asked = {name: values[0] for name, values in given.items()}
         call = _call(method, path, headers, asked.get("Action", ""))
@@ -216,8 +252,13 @@ def install() -> None:
 
 def _mint(account: str, session: dict[str, Any], duration_seconds: float) -> Credentials:
     key, expires = iam._gen_session_access_key(), time.time() + duration_seconds
-    session = {**session, "AccountId": account, "SecretAccessKey": iam._gen_secret(),
-               "SessionToken": iam._gen_session_token(), "Expiration": expires}
+    session = {
+        **session,
+        "AccountId": account,
+        "SecretAccessKey": iam._gen_secret(),
+        "SessionToken": iam._gen_session_token(),
+        "Expiration": expires,
+    }
     sts.register_session(key, session)
     stamp = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Credentials(key, session["SecretAccessKey"], session["SessionToken"], stamp, session["Arn"])
@@ -228,29 +269,52 @@ def _of_role(role_arn: str, session_name: str) -> tuple[str, dict[str, Any]]:
     role = iam._roles.get_scoped(account, None, name)
     if role is None:
         raise LookupError(f"There is no role {role_arn}.")
-    return account, {"Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}",
-                     "UserId": f"{role['RoleId']}:{session_name}", "PrincipalType": "AssumedRole"}
+    return account, {
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}",
+        "UserId": f"{role['RoleId']}:{session_name}",
+        "PrincipalType": "AssumedRole",
+    }
 
 
 def _of_user(account: str) -> dict[str, Any]:
     user = iam._users.get_scoped(account, None, OWNER_USER)
     if user is None:
         raise LookupError(f"Account {account} has no user {OWNER_USER}: tell the stand-in about it first.")
-    return {"Arn": user["Arn"], "UserId": user["UserId"], "PrincipalType": "User", "PrincipalName": OWNER_USER}
+    return {
+        "Arn": user["Arn"],
+        "UserId": user["UserId"],
+        "PrincipalType": "User",
+        "PrincipalName": OWNER_USER,
+    }
 
 
 def _long_lived(account: str) -> Credentials:
     user = _of_user(account)
     key, secret = iam._gen_access_key_id(), iam._gen_secret()
-    iam._access_keys.set_scoped(account, None, key, {
-        "UserName": OWNER_USER, "AccessKeyId": key, "SecretAccessKey": secret, "Status": "Active",
-        "CreateDate": responses.now_iso(),
-    })
+    iam._access_keys.set_scoped(
+        account,
+        None,
+        key,
+        {
+            "UserName": OWNER_USER,
+            "AccessKeyId": key,
+            "SecretAccessKey": secret,
+            "Status": "Active",
+            "CreateDate": responses.now_iso(),
+        },
+    )
     return Credentials(key, secret, "", "", user["Arn"])
 
 
-def mint(kind: str, *, account: str = "", role_arn: str = "", session_name: str = "owner",
-         duration_seconds: float = 3600, version_1: bool = False) -> Credentials:
+def mint(
+    kind: str,
+    *,
+    account: str = "",
+    role_arn: str = "",
+    session_name: str = "owner",
+    duration_seconds: float = 3600,
+    version_1: bool = False,
+) -> Credentials:
     """Credentials of that kind, as their owner would have got them from AWS.
 
     For `role`, without `role_arn`, the role that the account's owner works with; `worker` is a session of the
@@ -265,18 +329,36 @@ def mint(kind: str, *, account: str = "", role_arn: str = "", session_name: str 
                 if portal is None:
                     raise LookupError("No portal account is seeded.")
                 role_arn = f"arn:aws:iam::{portal.number}:role/OnboardingWorker"
-            account, session = _of_role(
-                role_arn or f"arn:aws:iam::{account}:role/{OWNER_ROLE}", session_name)
+            account, session = _of_role(role_arn or f"arn:aws:iam::{account}:role/{OWNER_ROLE}", session_name)
             return _mint(account, {**session, **mark}, duration_seconds)
         case "session" | "session-mfa":
-            return _mint(account, {**_of_user(account), **mark, "MultiFactor": kind == "session-mfa"}, duration_seconds)
+            return _mint(
+                account, {**_of_user(account), **mark, "MultiFactor": kind == "session-mfa"}, duration_seconds
+            )
         case "federation":
-            return _mint(account, {
-                **mark, "Arn": f"arn:aws:sts::{account}:federated-user/{session_name}", "PrincipalType": "FederatedUser",
-                "UserId": f"{account}:{session_name}", "PrincipalName": OWNER_USER}, duration_seconds)
+            return _mint(
+                account,
+                {
+                    **mark,
+                    "Arn": f"arn:aws:sts::{account}:federated-user/{session_name}",
+                    "PrincipalType": "FederatedUser",
+                    "UserId": f"{account}:{session_name}",
+                    "PrincipalName": OWNER_USER,
+                },
+                duration_seconds,
+            )
         case "root":
-            return _mint(account, {**mark, "Arn": f"arn:aws:iam::{account}:root", "UserId": account,
-                                   "PrincipalType": "Root", "MultiFactor": True}, duration_seconds)
+            return _mint(
+                account,
+                {
+                    **mark,
+                    "Arn": f"arn:aws:iam::{account}:root",
+                    "UserId": account,
+                    "PrincipalType": "Root",
+                    "MultiFactor": True,
+                },
+                duration_seconds,
+            )
         case "long-lived":
             return _long_lived(account)
         case _:

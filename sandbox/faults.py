@@ -10,14 +10,24 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, get_args, Literal
+from typing import Any, Final, Literal, get_args
 
 from sandbox.calls import Call
-from sandbox.refusals import EXPIRED, INVALID, Refusal, SERVER_ERROR, SKEWED, THROTTLED, denied, spelled
+from sandbox.refusals import EXPIRED, INVALID, SERVER_ERROR, SKEWED, THROTTLED, Refusal, denied, spelled
 
 Kind = Literal[
-    "throttle", "5xx", "expired", "access-denied", "scp-denied", "region-disabled",
-    "unparseable", "reset", "answer-lost", "slow", "clock-skew", "refuse",
+    "throttle",
+    "5xx",
+    "expired",
+    "access-denied",
+    "scp-denied",
+    "region-disabled",
+    "unparseable",
+    "reset",
+    "answer-lost",
+    "slow",
+    "clock-skew",
+    "refuse",
 ]
 """`reset` breaks the connection before the call is carried out, `answer-lost` after; `refuse` answers the
 fault's own code, message and status."""

@@ -74,7 +74,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _respond(send: Send, status: int, headers: dict[str, str], body: bytes, *, skew: float = 0.0) -> None:
+async def _respond(
+    send: Send, status: int, headers: dict[str, str], body: bytes, *, skew: float = 0.0
+) -> None:
     if not any(name.lower() == "date" for name in headers):
         headers = {**headers, "Date": formatdate(time.time() + skew, usegmt=True)}
     raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
@@ -112,8 +114,9 @@ async def _play(fault: Fault, call: Call, send: Send) -> bool:
     return True
 
 
-async def _carry_out(application: Application, call: Call, fault: Fault | None,
-                     scope: Scope, receive: Receive, send: Send) -> None:
+async def _carry_out(
+    application: Application, call: Call, fault: Fault | None, scope: Scope, receive: Receive, send: Send
+) -> None:
     seen: dict[str, Any] = {"status": 500, "headers": [], "body": b""}
     lost = fault is not None and fault.kind == "answer-lost"
 
@@ -132,8 +135,12 @@ async def _carry_out(application: Application, call: Call, fault: Fault | None,
     try:
         await application(scope, receive, watch)
     finally:
-        request_log.record(call, status=seen["status"], fault=fault.kind if fault else "",
-                           error=_error_code(seen["status"], seen["headers"], seen["body"]))
+        request_log.record(
+            call,
+            status=seen["status"],
+            fault=fault.kind if fault else "",
+            error=_error_code(seen["status"], seen["headers"], seen["body"]),
+        )
     if lost:
         abort(send)
 

@@ -21,10 +21,17 @@ from sandbox.request_log import SEEDING
 @cache
 def _client(account: str, service: str, region: str, endpoint: str) -> Any:
     return boto3.session.Session().client(
-        service, region_name=region, endpoint_url=endpoint, aws_access_key_id=account,
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=account,
         aws_secret_access_key="test",
-        config=Config(user_agent_extra=SEEDING, retries={"mode": "standard", "total_max_attempts": 2},
-                      s3={"addressing_style": "path"}))
+        config=Config(
+            user_agent_extra=SEEDING,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            s3={"addressing_style": "path"},
+        ),
+    )
 
 
 class Hands:
@@ -38,19 +45,36 @@ class Hands:
         """A client with the session of the account's administrator: what it does stands in the request log."""
         minted = credentials.mint("role", account=account, session_name="console")
         return boto3.session.Session().client(
-            service, region_name=region, endpoint_url=os.environ["AWS_ENDPOINT_URL"],
-            aws_access_key_id=minted.access_key_id, aws_secret_access_key=minted.secret_access_key,
-            aws_session_token=minted.session_token)
+            service,
+            region_name=region,
+            endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+            aws_access_key_id=minted.access_key_id,
+            aws_secret_access_key=minted.secret_access_key,
+            aws_session_token=minted.session_token,
+        )
 
-    def create_stack(self, account: str, region: str, name: str, template: str, *,
-                     parameters: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None,
-                     wait: bool = True, **more: Any) -> str:
+    def create_stack(
+        self,
+        account: str,
+        region: str,
+        name: str,
+        template: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        wait: bool = True,
+        **more: Any,
+    ) -> str:
         """Create a stack and, with `wait`, see it settle, well or not. Its id."""
         cloudformation = self.root(account, "cloudformation", region)
         stack_id: str = cloudformation.create_stack(
-            StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"],
+            StackName=name,
+            TemplateBody=template,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in (parameters or {}).items()],
-            Tags=[{"Key": k, "Value": v} for k, v in (tags or {}).items()], **more)["StackId"]
+            Tags=[{"Key": k, "Value": v} for k, v in (tags or {}).items()],
+            **more,
+        )["StackId"]
         if wait:
             self.settle(account, region, stack_id)
         return stack_id
@@ -71,6 +95,8 @@ class Hands:
         cloudformation = self.root(account, "cloudformation", region)
         try:
             pages = cloudformation.get_paginator("list_stacks").paginate()
-            return [s for page in pages for s in page["StackSummaries"] if s["StackStatus"] != "DELETE_COMPLETE"]
+            return [
+                s for page in pages for s in page["StackSummaries"] if s["StackStatus"] != "DELETE_COMPLETE"
+            ]
         except ClientError:
             return []

@@ -1,4 +1,4 @@
-"""Where the stand-in listens: binds the socket before ministack, which wants to know its port, is imported."""
+"""Where does the stand-in listen? Bound before ministack, which wants to know its port, is imported."""
 
 import socket
 

@@ -28,20 +28,40 @@ _LOOK_EVERY_SECONDS = 0.1
 
 def _started(trail: Trail, account: str, region: str) -> dict[str, Any]:
     """The first event of a trail: its own start. Nobody else's call may ever happen in a quiet region."""
-    return event(request_log.Entry(
-        number=0, time=trail.started_at or time.time(), request_id=responses.new_uuid(), service="cloudtrail",
-        action="StartLogging", writes=True, region=region, account=account,
-        principal=f"arn:aws:iam::{account}:root", access_key_id="", stack="", resource=trail.arn,
-        user_agent="cloudtrail.amazonaws.com", status=200, error="", fault=""))
+    return event(
+        request_log.Entry(
+            number=0,
+            time=trail.started_at or time.time(),
+            request_id=responses.new_uuid(),
+            service="cloudtrail",
+            action="StartLogging",
+            writes=True,
+            region=region,
+            account=account,
+            principal=f"arn:aws:iam::{account}:root",
+            access_key_id="",
+            stack="",
+            resource=trail.arn,
+            user_agent="cloudtrail.amazonaws.com",
+            status=200,
+            error="",
+            fault="",
+        )
+    )
 
 
 def object_key(trail: Trail, account: str, region: str, moment: float) -> str:
     """Where a log file of that moment lies."""
-    day, minute = time.strftime("%Y/%m/%d", time.gmtime(moment)), time.strftime("%Y%m%dT%H%MZ", time.gmtime(moment))
+    day, minute = (
+        time.strftime("%Y/%m/%d", time.gmtime(moment)),
+        time.strftime("%Y%m%dT%H%MZ", time.gmtime(moment)),
+    )
     unique = secrets.token_urlsafe(12).replace("-", "a").replace("_", "b")
     prefix = f"{trail.prefix}/" if trail.prefix else ""
-    return (f"{prefix}AWSLogs/{account}/CloudTrail/{region}/{day}/"
-            f"{account}_CloudTrail_{region}_{minute}_{unique}.json.gz")
+    return (
+        f"{prefix}AWSLogs/{account}/CloudTrail/{region}/{day}/"
+        f"{account}_CloudTrail_{region}_{minute}_{unique}.json.gz"
+    )
 
 
 def _put(bucket: str, key: str, records: Sequence[dict[str, Any]]) -> str:
@@ -51,9 +71,16 @@ def _put(bucket: str, key: str, records: Sequence[dict[str, Any]]) -> str:
         return "NoSuchBucket"
     home = s3.bucket_region(bucket) or "us-east-1"
     with responses.request_scope(owner, home):
-        status, *_rest = s3._put_object(bucket, key, gzip.compress(json.dumps({"Records": records}).encode()), {
-            "content-type": "application/json", "content-encoding": "gzip",
-            "x-amz-acl": "bucket-owner-full-control"})
+        status, *_rest = s3._put_object(
+            bucket,
+            key,
+            gzip.compress(json.dumps({"Records": records}).encode()),
+            {
+                "content-type": "application/json",
+                "content-encoding": "gzip",
+                "x-amz-acl": "bucket-owner-full-control",
+            },
+        )
     return "" if status == 200 else "InternalError"
 
 
@@ -72,7 +99,9 @@ def _notify(trail: Trail, key: str, log: Deliveries) -> None:
 def deliver(trail: Trail, account: str, region: str, log: Deliveries) -> None:
     """Try to deliver what happened in that account and region since the last time."""
     moment, seen = time.time(), request_log.last_number()
-    records = [event(e) for e in request_log.entries(account=account, after=log.seen_request) if e.region == region]
+    records = [
+        event(e) for e in request_log.entries(account=account, after=log.seen_request) if e.region == region
+    ]
     if log.delivered_at is None:
         records.insert(0, _started(trail, account, region))
     if not records:

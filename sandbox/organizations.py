@@ -29,25 +29,45 @@ def _management(account: str) -> str:
 def _describe_organization(_request: Mapping[str, Any]) -> Answer:
     management = _management(responses.get_account_id())
     if not management:
-        return _refused("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+        return _refused(
+            "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+        )
     arn = f"arn:aws:organizations::{management}"
-    return _json(200, {"Organization": {
-        "Id": _ORGANIZATION_ID, "Arn": f"{arn}:organization/{_ORGANIZATION_ID}", "FeatureSet": "ALL",
-        "MasterAccountId": management, "MasterAccountEmail": "organization@example.org",
-        "MasterAccountArn": f"{arn}:account/{_ORGANIZATION_ID}/{management}"}})
+    return _json(
+        200,
+        {
+            "Organization": {
+                "Id": _ORGANIZATION_ID,
+                "Arn": f"{arn}:organization/{_ORGANIZATION_ID}",
+                "FeatureSet": "ALL",
+                "MasterAccountId": management,
+                "MasterAccountEmail": "organization@example.org",
+                "MasterAccountArn": f"{arn}:account/{_ORGANIZATION_ID}/{management}",
+            }
+        },
+    )
 
 
 def _member(number: str, management: str) -> dict[str, Any]:
-    return {"Id": number, "Name": accounts.get(number).name, "Status": "ACTIVE", "JoinedMethod": "CREATED",
-            "Email": f"{number}@example.org",
-            "Arn": f"arn:aws:organizations::{management}:account/{_ORGANIZATION_ID}/{number}"}
+    return {
+        "Id": number,
+        "Name": accounts.get(number).name,
+        "Status": "ACTIVE",
+        "JoinedMethod": "CREATED",
+        "Email": f"{number}@example.org",
+        "Arn": f"arn:aws:organizations::{management}:account/{_ORGANIZATION_ID}/{number}",
+    }
 
 
-def _by_management_only(act: Callable[[Mapping[str, Any], str], Answer]) -> Callable[[Mapping[str, Any]], Answer]:
+def _by_management_only(
+    act: Callable[[Mapping[str, Any], str], Answer],
+) -> Callable[[Mapping[str, Any]], Answer]:
     def answer(request: Mapping[str, Any]) -> Answer:
         caller = responses.get_account_id()
         if not _management(caller):
-            return _refused("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+            return _refused(
+                "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+            )
         if _management(caller) != caller:
             return _refused("AccessDeniedException", "You don't have permissions to access this resource.")
         return act(request, caller)
@@ -69,8 +89,10 @@ def _describe_account(request: Mapping[str, Any], management: str) -> Answer:
 
 def install() -> None:
     """Replace the three actions that the stand-in offers; the module dispatches through this table."""
-    organizations._DISPATCH.update({
-        "DescribeOrganization": _describe_organization,
-        "ListAccounts": _by_management_only(_list_accounts),
-        "DescribeAccount": _by_management_only(_describe_account),
-    })
+    organizations._DISPATCH.update(
+        {
+            "DescribeOrganization": _describe_organization,
+            "ListAccounts": _by_management_only(_list_accounts),
+            "DescribeAccount": _by_management_only(_describe_account),
+        }
+    )

@@ -60,10 +60,14 @@ SERVER_ERROR = _Spellings(
 SKEWED = _Spellings(
     Refusal("SignatureDoesNotMatch", "Signature expired: the request is earlier than the time allowed", 403),
     Refusal("RequestExpired", "Request has expired.", 400),
-    Refusal("InvalidSignatureException",
-            "Signature expired: the request is earlier than the time allowed", 403),
-    Refusal("RequestTimeTooSkewed",
-            "The difference between the request time and the current time is too large.", 403),
+    Refusal(
+        "InvalidSignatureException", "Signature expired: the request is earlier than the time allowed", 403
+    ),
+    Refusal(
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+        403,
+    ),
 )
 
 # The REST services with XML, S3 aside, wrap their errors as query services do.
@@ -72,7 +76,8 @@ _REST_JSON = {"lambda", "account"}
 _SERVICE_OWN = {
     ("lambda", "ThrottlingException"): Refusal("TooManyRequestsException", "Rate exceeded", 429),
     ("iam", "InternalFailure"): Refusal(
-        "ServiceFailure", "The request processing has failed because of an unknown error.", 500),
+        "ServiceFailure", "The request processing has failed because of an unknown error.", 500
+    ),
 }
 
 
@@ -96,12 +101,15 @@ def spelled(situation: _Spellings, call: Call) -> Refusal:
 def denied(call: Call, reason: str) -> Refusal:
     """Not authorized; `reason` is AWS's own ending, as in "with an explicit deny in a service control policy"."""
     action = f"{iam_actions.SERVICE_TO_IAM_NAMESPACE.get(call.service, call.service)}:{call.action}"
-    on_resource = "" if call.resource in ("", "*") and call.service == "ec2" else f" on resource: {call.resource}"
+    on_resource = (
+        "" if call.resource in ("", "*") and call.service == "ec2" else f" on resource: {call.resource}"
+    )
     message = f"User: {call.principal} is not authorized to perform: {action}{on_resource} {reason}"
     match _family(call):
         case "ec2":
-            return Refusal("UnauthorizedOperation",
-                           f"You are not authorized to perform this operation. {message}", 403)
+            return Refusal(
+                "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}", 403
+            )
         case "json":
             return Refusal("AccessDeniedException", message, 400 if "x-amz-target" in call.headers else 403)
         case _:
@@ -115,36 +123,65 @@ def answer(call: Call, refusal: Refusal) -> Answer:
     match _family(call):
         case "query":
             fault = "Sender" if refusal.status < 500 else "Receiver"
-            namespace = iam_actions._QUERY_XML_NS.get(call.service, "http://webservices.amazon.com/doc/2010-05-08/")
-            body = (f'<ErrorResponse xmlns="{namespace}"><Error><Type>{fault}</Type><Code>{code}</Code>'
-                    f"<Message>{message}</Message></Error><RequestId>{call.request_id}</RequestId></ErrorResponse>")
+            namespace = iam_actions._QUERY_XML_NS.get(
+                call.service, "http://webservices.amazon.com/doc/2010-05-08/"
+            )
+            body = (
+                f'<ErrorResponse xmlns="{namespace}"><Error><Type>{fault}</Type><Code>{code}</Code>'
+                f"<Message>{message}</Message></Error><RequestId>{call.request_id}</RequestId></ErrorResponse>"
+            )
             return refusal.status, {**headers, "Content-Type": "text/xml"}, body.encode()
         case "ec2":
-            body = (f'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{code}</Code>'
-                    f"<Message>{message}</Message></Error></Errors><RequestID>{call.request_id}</RequestID></Response>")
+            body = (
+                f'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{code}</Code>'
+                f"<Message>{message}</Message></Error></Errors><RequestID>{call.request_id}</RequestID></Response>"
+            )
             return refusal.status, {**headers, "Content-Type": "text/xml;charset=UTF-8"}, body.encode()
         case "s3":
-            body = (f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>'
-                    f"<RequestId>{call.request_id}</RequestId></Error>")
+            body = (
+                f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>'
+                f"<RequestId>{call.request_id}</RequestId></Error>"
+            )
             return refusal.status, {**headers, "Content-Type": "application/xml"}, body.encode()
         case _:
             rest = "x-amz-target" not in call.headers
             content_type = "application/json" if rest else "application/x-amz-json-1.1"
             document = json.dumps({"__type": refusal.code, "message": refusal.message})
-            return (refusal.status, {**headers, "Content-Type": content_type, "x-amzn-ErrorType": refusal.code},
-                    document.encode())
+            return (
+                refusal.status,
+                {**headers, "Content-Type": content_type, "x-amzn-ErrorType": refusal.code},
+                document.encode(),
+            )
 
 
 def _name_the_resource(respond: Callable[..., Any]) -> Callable[..., Any]:
-    def access_denied_response(service: str, action: str, principal_arn: str, request_id: str, *,
-                               error_code: str = "", message: str = "", resource_arn: str = "*",
-                               explicit_deny: bool = False, resource_policy_arn: str = "",
-                               **rest: Any) -> Any:
+    def access_denied_response(
+        service: str,
+        action: str,
+        principal_arn: str,
+        request_id: str,
+        *,
+        error_code: str = "",
+        message: str = "",
+        resource_arn: str = "*",
+        explicit_deny: bool = False,
+        resource_policy_arn: str = "",
+        **rest: Any,
+    ) -> Any:
         if not (error_code or message or resource_policy_arn or service == "ec2"):
             message = iam_actions.identity_denial_message(action, principal_arn, resource_arn, explicit_deny)
-        return respond(service, action, principal_arn, request_id, error_code=error_code, message=message,
-                       resource_arn=resource_arn, explicit_deny=explicit_deny,
-                       resource_policy_arn=resource_policy_arn, **rest)
+        return respond(
+            service,
+            action,
+            principal_arn,
+            request_id,
+            error_code=error_code,
+            message=message,
+            resource_arn=resource_arn,
+            explicit_deny=explicit_deny,
+            resource_policy_arn=resource_policy_arn,
+            **rest,
+        )
 
     return access_denied_response
 

@@ -18,14 +18,42 @@ from sandbox.calls import Call
 from sandbox.refusals import INVALID, Refusal, spelled
 
 DEFAULT_REGIONS = (
-    "us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "eu-central-1",
-    "eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1", "ap-south-1", "ap-northeast-1", "ap-northeast-2",
-    "ap-northeast-3", "ap-southeast-1", "ap-southeast-2",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-central-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-north-1",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
 )
 OPT_IN_REGIONS = (
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4",
-    "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1",
-    "eu-south-2", "il-central-1", "me-central-1", "me-south-1", "mx-central-1",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-1",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
 )
 ALL_REGIONS = DEFAULT_REGIONS + OPT_IN_REGIONS
 
@@ -45,7 +73,7 @@ def enable_unless_said_otherwise(count: int | None) -> None:
         return
     if not len(DEFAULT_REGIONS) <= count <= len(ALL_REGIONS):
         raise ValueError(f"An account has {len(DEFAULT_REGIONS)} to {len(ALL_REGIONS)} regions enabled.")
-    _ours_unless_said_otherwise = OPT_IN_REGIONS[:count - len(DEFAULT_REGIONS)]
+    _ours_unless_said_otherwise = OPT_IN_REGIONS[: count - len(DEFAULT_REGIONS)]
 
 
 def opted_in(account: str) -> tuple[str, ...]:
@@ -85,11 +113,12 @@ def _json(document: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
 def _list_regions(payload: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
     account = responses.get_account_id()
     wanted = payload.get("RegionOptStatusContains") or []
-    listed = [{"RegionName": region, "RegionOptStatus": status(account, region)}
-              for region in sorted(ALL_REGIONS)]
+    listed = [
+        {"RegionName": region, "RegionOptStatus": status(account, region)} for region in sorted(ALL_REGIONS)
+    ]
     listed = [entry for entry in listed if not wanted or entry["RegionOptStatus"] in wanted]
     start, size = int(payload.get("NextToken") or 0), int(payload.get("MaxResults") or 50)
-    document: dict[str, Any] = {"Regions": listed[start:start + size]}
+    document: dict[str, Any] = {"Regions": listed[start : start + size]}
     if start + size < len(listed):
         document["NextToken"] = str(start + size)
     return _json(document)
@@ -103,9 +132,13 @@ def _get_region_opt_status(payload: Mapping[str, Any]) -> tuple[int, dict[str, s
 
 
 def _filters(parameters: Mapping[str, Any]) -> dict[str, list[str]]:
-    names = {key.split(".")[1]: parameters[key][0] for key in parameters if re.fullmatch(r"Filter\.\d+\.Name", key)}
-    return {name: [parameters[key][0] for key in parameters if key.startswith(f"Filter.{number}.Value.")]
-            for number, name in names.items()}
+    names = {
+        key.split(".")[1]: parameters[key][0] for key in parameters if re.fullmatch(r"Filter\.\d+\.Name", key)
+    }
+    return {
+        name: [parameters[key][0] for key in parameters if key.startswith(f"Filter.{number}.Value.")]
+        for number, name in names.items()
+    }
 
 
 def _describe_regions(parameters: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
@@ -123,32 +156,43 @@ def _describe_regions(parameters: Mapping[str, Any]) -> tuple[int, dict[str, str
         usable = is_enabled(account, region)
         if (named and region not in named) or not (usable or every):
             continue
-        word = "opt-in-not-required" if region in DEFAULT_REGIONS else "opted-in" if usable else "not-opted-in"
+        word = (
+            "opt-in-not-required" if region in DEFAULT_REGIONS else "opted-in" if usable else "not-opted-in"
+        )
         shown = {"opt-in-status": word, "region-name": region}
         if any(shown[name] not in values for name, values in filters.items()):
             continue
-        items.append(f"<item><regionName>{region}</regionName>"
-                     f"<regionEndpoint>ec2.{region}.amazonaws.com</regionEndpoint>"
-                     f"<optInStatus>{word}</optInStatus></item>")
-    body = ('<?xml version="1.0" encoding="UTF-8"?>\n'
-            '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
-            f"<requestId>{responses.new_uuid()}</requestId><regionInfo>{''.join(items)}</regionInfo>"
-            "</DescribeRegionsResponse>")
+        items.append(
+            f"<item><regionName>{region}</regionName>"
+            f"<regionEndpoint>ec2.{region}.amazonaws.com</regionEndpoint>"
+            f"<optInStatus>{word}</optInStatus></item>"
+        )
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>{responses.new_uuid()}</requestId><regionInfo>{''.join(items)}</regionInfo>"
+        "</DescribeRegionsResponse>"
+    )
     return 200, {"Content-Type": "text/xml;charset=UTF-8"}, body.encode()
 
 
 def _ec2_error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
-    body = ('<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error>'
-            f"<Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-            f"<RequestID>{responses.new_uuid()}</RequestID></Response>")
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error>'
+        f"<Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+        f"<RequestID>{responses.new_uuid()}</RequestID></Response>"
+    )
     return 400, {"Content-Type": "text/xml;charset=UTF-8"}, body.encode()
 
 
 def install() -> None:
     """Replace ministack's fixed list of 31 regions, all of them enabled, in both services that show it."""
-    account_service._DISPATCH.update({
-        "/listRegions": _list_regions, "/getRegionOptStatus": _get_region_opt_status,
-    })
+    account_service._DISPATCH.update(
+        {
+            "/listRegions": _list_regions,
+            "/getRegionOptStatus": _get_region_opt_status,
+        }
+    )
     ec2._ACTION_MAP["DescribeRegions"] = _describe_regions
     # Without its routes ministack can't tell the account service's actions and lets everybody call them.
     iam_actions._BOTOCORE_SERVICE_MAP["account"] = ["account"]

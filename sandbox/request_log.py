@@ -56,12 +56,26 @@ def record(call: Call, *, status: int, error: str, fault: str = "") -> None:
         return
     with _lock:
         _last_number += 1
-        _entries.append(Entry(
-            number=_last_number, time=call.received_at, request_id=call.request_id, service=call.service,
-            action=call.action, writes=call.writes, region=call.region, account=call.account,
-            principal=call.principal, access_key_id=call.access_key_id, stack=call.stack,
-            resource=call.resource, user_agent=call.user_agent, status=status, error=error, fault=fault,
-        ))
+        _entries.append(
+            Entry(
+                number=_last_number,
+                time=call.received_at,
+                request_id=call.request_id,
+                service=call.service,
+                action=call.action,
+                writes=call.writes,
+                region=call.region,
+                account=call.account,
+                principal=call.principal,
+                access_key_id=call.access_key_id,
+                stack=call.stack,
+                resource=call.resource,
+                user_agent=call.user_agent,
+                status=status,
+                error=error,
+                fault=fault,
+            )
+        )
 
 
 def entries(*, account: str | None = None, after: int = 0) -> Sequence[Entry]:

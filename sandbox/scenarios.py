@@ -1,4 +1,4 @@
-"""In what states does the portal find accounts? Each scenario makes one, by the same calls that an owner would make."""
+"""In what states does the portal find accounts? Each scenario makes one, by the calls an owner would make."""
 
 import hashlib
 import json
@@ -21,23 +21,44 @@ Document = Mapping[str, Any]
 def old_template(**extra: Any) -> str:
     """The stack that the new roles replace, and what else people put into it."""
     old = company()
-    return json.dumps({
-        "AWSTemplateFormatVersion": "2010-09-09", "Description": old.old_description,
-        "Resources": {
-            old.old_role_logical_id: {"Type": "AWS::IAM::Role", "Properties": {
-                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
-                    {"Effect": "Allow", "Principal": {"AWS": old.old_trusted_principal_arn},
-                     "Action": "sts:AssumeRole"}]},
-                "ManagedPolicyArns": ["arn:aws:iam::aws:policy/SecurityAudit"]}},
-            **extra,
-        },
-    })
+    return json.dumps(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": old.old_description,
+            "Resources": {
+                old.old_role_logical_id: {
+                    "Type": "AWS::IAM::Role",
+                    "Properties": {
+                        "AssumeRolePolicyDocument": {
+                            "Version": "2012-10-17",
+                            "Statement": [
+                                {
+                                    "Effect": "Allow",
+                                    "Principal": {"AWS": old.old_trusted_principal_arn},
+                                    "Action": "sts:AssumeRole",
+                                }
+                            ],
+                        },
+                        "ManagedPolicyArns": ["arn:aws:iam::aws:policy/SecurityAudit"],
+                    },
+                },
+                **extra,
+            },
+        }
+    )
 
 
 def _owner(number: str, name: str = "", alias: str = "") -> None:
     known = accounts.get(number)
-    play_account(Account(number, name=name or known.name or "An owner's account", alias=alias,
-                         opted_in=known.opted_in, management_account=known.management_account))
+    play_account(
+        Account(
+            number,
+            name=name or known.name or "An owner's account",
+            alias=alias,
+            opted_in=known.opted_in,
+            management_account=known.management_account,
+        )
+    )
 
 
 def _old_stack(number: str, document: Document, template: str = "", **more: Any) -> dict[str, Any]:
@@ -55,21 +76,30 @@ def _file(name: str) -> tuple[str, dict[str, str]]:
 
 
 def _roles_parameters() -> dict[str, str]:
-    return {"SecurityAuditPrincipalArn": company().auditor_role_arn,
-            "IncidentResponsePrincipalArn": company().responder_role_arn,
-            "IncidentResponsePolicyArns": ",".join(company().responder_policy_arns)}
+    return {
+        "SecurityAuditPrincipalArn": company().auditor_role_arn,
+        "IncidentResponsePrincipalArn": company().responder_role_arn,
+        "IncidentResponsePolicyArns": ",".join(company().responder_policy_arns),
+    }
 
 
 def _roles_stack(number: str, region: str) -> str:
     body, tags = _file("infosec_client_roles")
-    return hands.create_stack(number, region, company().roles_stack_name, body, tags=tags,
-                              parameters=_roles_parameters())
+    return hands.create_stack(
+        number, region, company().roles_stack_name, body, tags=tags, parameters=_roles_parameters()
+    )
 
 
 def _regional_stack(number: str, region: str) -> str:
     body, tags = _file("regional_trail")
-    return hands.create_stack(number, region, company().regional_stack_name, body, tags=tags, parameters={
-        "BucketName": company().bucket, "TopicArn": company().topic_arn})
+    return hands.create_stack(
+        number,
+        region,
+        company().regional_stack_name,
+        body,
+        tags=tags,
+        parameters={"BucketName": company().bucket, "TopicArn": company().topic_arn},
+    )
 
 
 def _bucket(number: str) -> str:
@@ -105,15 +135,22 @@ def old_stack(number: str, document: Document) -> dict[str, Any]:
 def old_stack_with_extra_resources(number: str, document: Document) -> dict[str, Any]:
     """The old stack, to which somebody added a topic of their own."""
     _owner(number)
-    return _old_stack(number, document, old_template(OurOwnTopic={"Type": "AWS::SNS::Topic", "Properties": {}}))
+    return _old_stack(
+        number, document, old_template(OurOwnTopic={"Type": "AWS::SNS::Topic", "Properties": {}})
+    )
 
 
 @scenario("same-name-other-content")
 def same_name_other_content(number: str, document: Document) -> dict[str, Any]:
     """A stack that has the old one's name and nothing else of it."""
     _owner(number)
-    template = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Description": "Alarms of the web team",
-                           "Resources": {"Alarms": {"Type": "AWS::SNS::Topic", "Properties": {}}}})
+    template = json.dumps(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": "Alarms of the web team",
+            "Resources": {"Alarms": {"Type": "AWS::SNS::Topic", "Properties": {}}},
+        }
+    )
     return _old_stack(number, document, template)
 
 
@@ -127,9 +164,17 @@ def nested_old_stack(number: str, document: Document) -> dict[str, Any]:
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **where)
     s3.put_object(Bucket=bucket, Key="old.json", Body=old_template().encode())
-    parent = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Audit": {
-        "Type": "AWS::CloudFormation::Stack",
-        "Properties": {"TemplateURL": f"https://{bucket}.s3.{region}.amazonaws.com/old.json"}}}})
+    parent = json.dumps(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Resources": {
+                "Audit": {
+                    "Type": "AWS::CloudFormation::Stack",
+                    "Properties": {"TemplateURL": f"https://{bucket}.s3.{region}.amazonaws.com/old.json"},
+                }
+            },
+        }
+    )
     return {"stack_id": hands.create_stack(number, region, "account-baseline", parent), "region": region}
 
 
@@ -153,10 +198,13 @@ def foreign_policy_on_old_role(number: str, document: Document) -> dict[str, Any
     """The old stack, to whose role somebody attached a policy by hand: its deletion fails."""
     _owner(number)
     made = _old_stack(number, document)
-    resources = hands.root(number, "cloudformation", made["region"]).list_stack_resources(StackName=made["stack_id"])
+    resources = hands.root(number, "cloudformation", made["region"]).list_stack_resources(
+        StackName=made["stack_id"]
+    )
     role = resources["StackResourceSummaries"][0]["PhysicalResourceId"]
     hands.root(number, "iam").attach_role_policy(
-        RoleName=role, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+        RoleName=role, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess"
+    )
     return {**made, "role": role}
 
 
@@ -165,7 +213,10 @@ def five_trails(number: str, document: Document) -> dict[str, Any]:
     """Five trails of the owner's in one region ("region", by default eu-west-1): a sixth is refused."""
     _owner(number)
     region, bucket = str(document.get("region", "eu-west-1")), _bucket(number)
-    return {"region": region, "trails": [_own_trail(number, region, f"own-trail-{n}", bucket) for n in range(1, 6)]}
+    return {
+        "region": region,
+        "trails": [_own_trail(number, region, f"own-trail-{n}", bucket) for n in range(1, 6)],
+    }
 
 
 @scenario("organization-trail")
@@ -201,9 +252,15 @@ def review_in_progress(number: str, _document: Document) -> dict[str, Any]:
     _owner(number)
     body, _tags = _file("infosec_client_roles")
     made = hands.root(number, "cloudformation", company().home_region).create_change_set(
-        StackName=company().roles_stack_name, ChangeSetName="by-hand", ChangeSetType="CREATE", TemplateBody=body,
-        Capabilities=["CAPABILITY_IAM"], Parameters=[
-            {"ParameterKey": key, "ParameterValue": value} for key, value in _roles_parameters().items()])
+        StackName=company().roles_stack_name,
+        ChangeSetName="by-hand",
+        ChangeSetType="CREATE",
+        TemplateBody=body,
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in _roles_parameters().items()
+        ],
+    )
     return {"stack_id": made["StackId"], "region": company().home_region}
 
 
@@ -211,7 +268,7 @@ def review_in_progress(number: str, _document: Document) -> dict[str, Any]:
 def admitted(number: str, _document: Document) -> dict[str, Any]:
     """The central side admits the account already, beside those it admitted before."""
     _owner(number)
-    central.admit(hands, company(), (*central.ADMITTED_BEFORE, number))
+    central.admit(hands, company(), number)
     return {}
 
 
@@ -219,7 +276,7 @@ def admitted(number: str, _document: Document) -> dict[str, Any]:
 def not_admitted(number: str, _document: Document) -> dict[str, Any]:
     """The central side knows nothing of the account; the portal may change that."""
     _owner(number)
-    central.admit(hands, company(), central.ADMITTED_BEFORE)
+    central.shut_out(hands, company(), number)
     return {}
 
 
@@ -227,9 +284,17 @@ def not_admitted(number: str, _document: Document) -> dict[str, Any]:
 def admission_denied(number: str, _document: Document) -> dict[str, Any]:
     """The central side does not admit the account, and refuses the portal to change its policies."""
     made = not_admitted(number, {})
-    fault_numbers = [faults.add({
-        "kind": "access-denied", "service": service, "action": action, "account": company().storage_account,
-    }).number for service, action in (("s3", "PutBucketPolicy"), ("sns", "SetTopicAttributes"))]
+    fault_numbers = [
+        faults.add(
+            {
+                "kind": "access-denied",
+                "service": service,
+                "action": action,
+                "account": company().storage_account,
+            }
+        ).number
+        for service, action in (("s3", "PutBucketPolicy"), ("sns", "SetTopicAttributes"))
+    ]
     return {**made, "faults": fault_numbers}
 
 
@@ -238,7 +303,10 @@ def scp_denied_region(number: str, document: Document) -> dict[str, Any]:
     """An organization's policy denies everything in one region ("region", by default eu-north-1)."""
     _owner(number)
     region = str(document.get("region", "eu-north-1"))
-    return {"region": region, "fault": faults.add({"kind": "scp-denied", "region": region, "account": number}).number}
+    return {
+        "region": region,
+        "fault": faults.add({"kind": "scp-denied", "region": region, "account": number}).number,
+    }
 
 
 @scenario("already-right")
@@ -251,9 +319,19 @@ def already_right(number: str, document: Document) -> dict[str, Any]:
     if not document.get("stacks"):
         raise ValueError('"already-right" needs the product\'s rendered stacks: "stacks".')
     admitted(number, document)
-    return {"stack_ids": [hands.create_stack(
-        number, stack["region"], stack["name"], stack["template"], parameters=stack.get("parameters"),
-        tags=stack.get("tags")) for stack in document["stacks"]]}
+    return {
+        "stack_ids": [
+            hands.create_stack(
+                number,
+                stack["region"],
+                stack["name"],
+                stack["template"],
+                parameters=stack.get("parameters"),
+                tags=stack.get("tags"),
+            )
+            for stack in document["stacks"]
+        ]
+    }
 
 
 def _mozilla_community_it(number: str) -> None:
@@ -270,8 +348,13 @@ def half_finished(number: str, _document: Document) -> dict[str, Any]:
     made["right"] = _with_admission(number, "eu-west-1")
     # Nobody had told the storage account about this one: CloudTrail refuses the rest.
     made["failed"] = _regional_stack(number, "us-east-1")
-    made["parent"] = hands.create_stack(number, home, company().parent_stack_name, _earlier_parent(),
-                                        tags={"infosec:blueprint": "deploy_cloudtrail"})
+    made["parent"] = hands.create_stack(
+        number,
+        home,
+        company().parent_stack_name,
+        _earlier_parent(),
+        tags={"infosec:blueprint": "deploy_cloudtrail"},
+    )
     return made
 
 
@@ -281,18 +364,26 @@ def _earlier_parent() -> str:
     folded = re.search(r"^Description: >-\n((?:  .*\n)+)", source, re.MULTILINE)
     if folded is None:
         raise ValueError("deploy_cloudtrail.yaml has no folded description any more.")
-    return json.dumps({
-        "AWSTemplateFormatVersion": "2010-09-09", "Description": " ".join(folded.group(1).split()),
-        "Resources": {"Trail": {"Type": "AWS::CloudTrail::Trail", "Properties": {
-            "IsLogging": True, "S3BucketName": company().bucket}}}})
+    return json.dumps(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": " ".join(folded.group(1).split()),
+            "Resources": {
+                "Trail": {
+                    "Type": "AWS::CloudTrail::Trail",
+                    "Properties": {"IsLogging": True, "S3BucketName": company().bucket},
+                }
+            },
+        }
+    )
 
 
 def _with_admission(number: str, region: str) -> str:
-    central.admit(hands, company(), (*central.ADMITTED_BEFORE, number))
+    central.admit(hands, company(), number)
     try:
         return _regional_stack(number, region)
     finally:
-        central.admit(hands, company(), central.ADMITTED_BEFORE)
+        central.shut_out(hands, company(), number)
 
 
 @scenario("own-trails")
@@ -300,9 +391,13 @@ def own_trails(number: str, _document: Document) -> dict[str, Any]:
     """The owner's own trails: one for us-east-1 alone, one for all regions at home in eu-west-1, to their bucket."""
     _owner(number)
     bucket = _bucket(number)
-    return {"bucket": bucket, "trails": [
-        _own_trail(number, "us-east-1", "web-team-audit", bucket),
-        _own_trail(number, "eu-west-1", "all-regions", bucket, IsMultiRegionTrail=True)]}
+    return {
+        "bucket": bucket,
+        "trails": [
+            _own_trail(number, "us-east-1", "web-team-audit", bucket),
+            _own_trail(number, "eu-west-1", "all-regions", bucket, IsMultiRegionTrail=True),
+        ],
+    }
 
 
 @scenario("demo")

@@ -64,12 +64,23 @@ def play_account(account: Account) -> None:
     iam = hands.root(account.number, "iam")
     if account.alias:
         iam.create_account_alias(AccountAlias=account.alias)
-    trust = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account.number}:root"}, "Action": "sts:AssumeRole"}]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{account.number}:root"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
     administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
     try:
-        iam.create_role(RoleName=credentials.OWNER_ROLE, AssumeRolePolicyDocument=json.dumps(trust),
-                        MaxSessionDuration=43200)
+        iam.create_role(
+            RoleName=credentials.OWNER_ROLE,
+            AssumeRolePolicyDocument=json.dumps(trust),
+            MaxSessionDuration=43200,
+        )
         iam.attach_role_policy(RoleName=credentials.OWNER_ROLE, PolicyArn=administrator)
         iam.create_user(UserName=credentials.OWNER_USER)
         iam.attach_user_policy(UserName=credentials.OWNER_USER, PolicyArn=administrator)
@@ -85,22 +96,45 @@ def play_organization_trail(member: str, name: str) -> None:
         accounts.tell(Account(ORGANIZATION_ACCOUNT, name="The organization", role="organization"))
         hands.root(ORGANIZATION_ACCOUNT, "s3").create_bucket(Bucket=ORGANIZATION_BUCKET)
         hands.root(ORGANIZATION_ACCOUNT, "s3").put_bucket_policy(
-            Bucket=ORGANIZATION_BUCKET, Policy=own_bucket_policy(ORGANIZATION_BUCKET))
+            Bucket=ORGANIZATION_BUCKET, Policy=own_bucket_policy(ORGANIZATION_BUCKET)
+        )
     if not any(t.name == name for t in trails.of_account(ORGANIZATION_ACCOUNT)):
-        trail = trails.create(ORGANIZATION_ACCOUNT, "us-east-1", {
-            "Name": name, "S3BucketName": ORGANIZATION_BUCKET, "IsMultiRegionTrail": True,
-            "IsOrganizationTrail": True})
+        trail = trails.create(
+            ORGANIZATION_ACCOUNT,
+            "us-east-1",
+            {
+                "Name": name,
+                "S3BucketName": ORGANIZATION_BUCKET,
+                "IsMultiRegionTrail": True,
+                "IsOrganizationTrail": True,
+            },
+        )
         trails.start_logging(trail)
 
 
 def own_bucket_policy(bucket: str) -> str:
     """A policy as owners write it for a bucket of their own: whatever CloudTrail brings is welcome."""
     service = {"Service": "cloudtrail.amazonaws.com"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl", "Resource": f"arn:aws:s3:::{bucket}"},
-        {"Effect": "Allow", "Principal": service, "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*",
-         "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}},
-    ]})
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": service,
+                    "Action": "s3:GetBucketAcl",
+                    "Resource": f"arn:aws:s3:::{bucket}",
+                },
+                {
+                    "Effect": "Allow",
+                    "Principal": service,
+                    "Action": "s3:PutObject",
+                    "Resource": f"arn:aws:s3:::{bucket}/*",
+                    "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}},
+                },
+            ],
+        }
+    )
 
 
 def play(name: str, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def change(*, latency_ms: float | None = None, log_delivery_seconds: float | Non
     _current = replace(
         _current,
         latency_ms=_current.latency_ms if latency_ms is None else float(latency_ms),
-        log_delivery_seconds=(_current.log_delivery_seconds if log_delivery_seconds is None
-                              else float(log_delivery_seconds)),
+        log_delivery_seconds=(
+            _current.log_delivery_seconds if log_delivery_seconds is None else float(log_delivery_seconds)
+        ),
     )

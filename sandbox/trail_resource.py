@@ -15,9 +15,20 @@ _HANDLER_CODES = {
     "TrailNotFoundException": "NotFound",
     "MaximumNumberOfTrailsExceededException": "ServiceLimitExceeded",
 }
-_PASSED_ON = ("S3BucketName", "S3KeyPrefix", "SnsTopicName", "KMSKeyId", "CloudWatchLogsLogGroupArn",
-              "CloudWatchLogsRoleArn")
-_FLAGS = ("IncludeGlobalServiceEvents", "IsMultiRegionTrail", "EnableLogFileValidation", "IsOrganizationTrail")
+_PASSED_ON = (
+    "S3BucketName",
+    "S3KeyPrefix",
+    "SnsTopicName",
+    "KMSKeyId",
+    "CloudWatchLogsLogGroupArn",
+    "CloudWatchLogsRoleArn",
+)
+_FLAGS = (
+    "IncludeGlobalServiceEvents",
+    "IsMultiRegionTrail",
+    "EnableLogFileValidation",
+    "IsOrganizationTrail",
+)
 
 
 def _here() -> tuple[str, str]:
@@ -50,10 +61,14 @@ def handler_failure(refused: Refused, name: str) -> ValueError:
         case "NotFound":
             text = f"Resource of type 'AWS::CloudTrail::Trail' with identifier '{name}' was not found."
         case _:
-            text = (f"Invalid request provided: {message} (Service: CloudTrail, Status Code: 400, "
-                    f"Request ID: {uuid.uuid4()})")
-    return ValueError(f'Resource handler returned message: "{text}" '
-                      f"(RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code})")
+            text = (
+                f"Invalid request provided: {message} (Service: CloudTrail, Status Code: 400, "
+                f"Request ID: {uuid.uuid4()})"
+            )
+    return ValueError(
+        f'Resource handler returned message: "{text}" '
+        f"(RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code})"
+    )
 
 
 def _attributes(trail: Trail) -> dict[str, str]:
@@ -70,8 +85,10 @@ def _set_logging(trail: Trail, properties: Mapping[str, Any]) -> None:
 def _required(properties: Mapping[str, Any]) -> None:
     missing = [key for key in ("S3BucketName", "IsLogging") if key not in properties]
     if missing:
-        raise ValueError("Properties validation failed for resource with message: "
-                         f"#: required key [{missing[0]}] not found")
+        raise ValueError(
+            "Properties validation failed for resource with message: "
+            f"#: required key [{missing[0]}] not found"
+        )
 
 
 def _create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
@@ -86,8 +103,9 @@ def _create(logical_id: str, properties: dict[str, Any], stack_name: str) -> tup
     return trail.name, _attributes(trail)
 
 
-def _update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str,
-            logical_id: str) -> tuple[str, dict[str, str]]:
+def _update(
+    physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str, logical_id: str
+) -> tuple[str, dict[str, str]]:
     _required(new)
     if new.get("TrailName") != old.get("TrailName"):
         return _create(logical_id, new, stack_name)
@@ -113,6 +131,9 @@ def _delete(physical_id: str, _properties: dict[str, Any]) -> None:
 def install() -> None:
     """Register the type, which ministack doesn't have; stack tags reach the trail as they do at AWS."""
     provisioners._RESOURCE_HANDLERS["AWS::CloudTrail::Trail"] = {
-        "create": _create, "update": _update, "update_with_logical_id": True, "delete": _delete,
+        "create": _create,
+        "update": _update,
+        "update_with_logical_id": True,
+        "delete": _delete,
     }
     provisioners._STACK_TAG_PROPERTY["AWS::CloudTrail::Trail"] = ("Tags", "list")

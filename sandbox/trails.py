@@ -77,8 +77,11 @@ class Trail:
         followed = [self.account]
         if self.organization:
             followed += [member.number for member in accounts.members(self.account)]
-        return [(account, region) for account in followed
-                for region in (regions.enabled(account) if self.multi_region else (self.home_region,))]
+        return [
+            (account, region)
+            for account in followed
+            for region in (regions.enabled(account) if self.multi_region else (self.home_region,))
+        ]
 
 
 # By account, then by home region and name: with a thousand accounts nobody should look through all of them.
@@ -102,8 +105,11 @@ def visible(account: str, region: str, *, shadows: bool = True) -> Sequence[Trai
     found = [t for t in own if t.home_region == region]
     if shadows:
         found += [t for t in own if t.home_region != region and t.multi_region]
-        found += [t for t in of_account(accounts.get(account).management_account)
-                  if t.organization and (t.multi_region or t.home_region == region)]
+        found += [
+            t
+            for t in of_account(accounts.get(account).management_account)
+            if t.organization and (t.multi_region or t.home_region == region)
+        ]
     return found
 
 
@@ -134,32 +140,44 @@ def find_to_change(account: str, region: str, name_or_arn: str) -> Trail:
     """The trail, to be changed: at home only, and by nobody but its own account."""
     trail = find(account, region, name_or_arn)
     if trail.account != account:
-        raise Refused("NotOrganizationMasterAccountException",
-                      "The request could not be processed because your account is not the management account of "
-                      "the organization.")
+        raise Refused(
+            "NotOrganizationMasterAccountException",
+            "The request could not be processed because your account is not the management account of "
+            "the organization.",
+        )
     if trail.home_region != region:
-        raise Refused("InvalidHomeRegionException",
-                      f"Trail {trail.arn} must be changed in its home region: {trail.home_region}")
+        raise Refused(
+            "InvalidHomeRegionException",
+            f"Trail {trail.arn} must be changed in its home region: {trail.home_region}",
+        )
     return trail
 
 
 def validate_name(name: str) -> None:
     """CloudTrail's rules for names, in its own words."""
     if len(name) < 3:
-        problem = (f"Trail name too short. Minimum allowed length: 3 characters. Specified name length: "
-                   f"{len(name)} characters.")
+        problem = (
+            f"Trail name too short. Minimum allowed length: 3 characters. Specified name length: "
+            f"{len(name)} characters."
+        )
     elif len(name) > 128:
-        problem = (f"Trail name too long. Maximum allowed length: 128 characters. Specified name length: "
-                   f"{len(name)} characters.")
+        problem = (
+            f"Trail name too long. Maximum allowed length: 128 characters. Specified name length: "
+            f"{len(name)} characters."
+        )
     elif not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-        problem = ("Trail name or ARN can only contain uppercase letters, lowercase letters, numbers, periods (.), "
-                   "hyphens (-), and underscores (_).")
+        problem = (
+            "Trail name or ARN can only contain uppercase letters, lowercase letters, numbers, periods (.), "
+            "hyphens (-), and underscores (_)."
+        )
     elif not name[0].isalnum():
         problem = "Trail name must starts with a letter or number."
     elif not name[-1].isalnum():
         problem = "Trail name must ends with a letter or number."
     elif re.search(r"[._-]{2}", name) or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name):
-        problem = "Trail name cannot have adjacent periods, hyphens or underscores, and cannot be an IP address."
+        problem = (
+            "Trail name cannot have adjacent periods, hyphens or underscores, and cannot be an IP address."
+        )
     else:
         return
     raise Refused("InvalidTrailNameException", problem)
@@ -175,15 +193,18 @@ def _topic_arn(topic: str, account: str, region: str) -> str:
 
 def _validate(trail: Trail) -> None:
     if trail.multi_region and not trail.global_events:
-        raise Refused("InvalidParameterCombinationException",
-                      "Multi-Region trail must include global service events.")
+        raise Refused(
+            "InvalidParameterCombinationException", "Multi-Region trail must include global service events."
+        )
     if not _BUCKET_NAME.fullmatch(trail.bucket):
         raise Refused("InvalidS3BucketNameException", f"Bucket name {trail.bucket!r} is invalid")
     if len(trail.prefix) > 200 or trail.prefix.startswith("/"):
         raise Refused("InvalidS3PrefixException", f"Invalid S3 prefix: {trail.prefix}")
     if trail.organization and not accounts.members(trail.account):
-        raise Refused("OrganizationsNotInUseException",
-                      "The request could not be processed because your account is not a member of an organization.")
+        raise Refused(
+            "OrganizationsNotInUseException",
+            "The request could not be processed because your account is not a member of an organization.",
+        )
     for refusal in (
         admission.bucket_refusal(trail.bucket, trail.prefix, trail_arn=trail.arn, account=trail.account),
         admission.topic_refusal(trail.topic, trail_arn=trail.arn, account=trail.account),
@@ -198,15 +219,23 @@ def _require_room(trail: Trail) -> None:
             continue
         others = [t for t in visible(account, region) if t is not trail]
         if len(others) >= TRAILS_PER_REGION:
-            raise Refused("MaximumNumberOfTrailsExceededException",
-                          f"User: {account} already has {TRAILS_PER_REGION} trails in {region}.")
+            raise Refused(
+                "MaximumNumberOfTrailsExceededException",
+                f"User: {account} already has {TRAILS_PER_REGION} trails in {region}.",
+            )
 
 
 _FIELDS = {
-    "S3BucketName": "bucket", "S3KeyPrefix": "prefix", "KMSKeyId": "kms_key", "KmsKeyId": "kms_key",
-    "CloudWatchLogsLogGroupArn": "log_group", "CloudWatchLogsRoleArn": "log_role",
-    "IncludeGlobalServiceEvents": "global_events", "IsMultiRegionTrail": "multi_region",
-    "IsOrganizationTrail": "organization", "EnableLogFileValidation": "validation",
+    "S3BucketName": "bucket",
+    "S3KeyPrefix": "prefix",
+    "KMSKeyId": "kms_key",
+    "KmsKeyId": "kms_key",
+    "CloudWatchLogsLogGroupArn": "log_group",
+    "CloudWatchLogsRoleArn": "log_role",
+    "IncludeGlobalServiceEvents": "global_events",
+    "IsMultiRegionTrail": "multi_region",
+    "IsOrganizationTrail": "organization",
+    "EnableLogFileValidation": "validation",
 }
 
 
@@ -227,7 +256,9 @@ def create(account: str, region: str, request: Mapping[str, Any]) -> Trail:
         trail = Trail(account=account, name=name, home_region=region, **_fields(request, account, region))
         namesakes = [t for t in of_account(account) if t.name == name]
         if any(t.home_region == region or t.multi_region or trail.multi_region for t in namesakes):
-            raise Refused("TrailAlreadyExistsException", f"Trail {name} already exists for customer: {account}")
+            raise Refused(
+                "TrailAlreadyExistsException", f"Trail {name} already exists for customer: {account}"
+            )
         _require_room(trail)
         _validate(trail)
         trail.tags = {tag["Key"]: tag.get("Value", "") for tag in request.get("TagsList") or []}

@@ -1,4 +1,4 @@
-"""Which actions does the stand-in offer? Whatever is not listed is refused as AWS refuses what it doesn't know.
+"""Which actions does the stand-in offer? Whatever is not listed is refused, as AWS refuses the unknown.
 
 An emulator that answers 200 to what it never did is worse than none: only actions that are really carried
 out are listed, however many more ministack has names for.
@@ -59,7 +59,9 @@ ListTagsForResource
 
 OFFERED: dict[str, frozenset[str]] = {
     "iam": frozenset(_IAM.split()),
-    "sts": frozenset("GetCallerIdentity AssumeRole GetSessionToken GetFederationToken GetAccessKeyInfo".split()),
+    "sts": frozenset(
+        ["GetCallerIdentity", "AssumeRole", "GetSessionToken", "GetFederationToken", "GetAccessKeyInfo"]
+    ),
     "cloudformation": frozenset(_CLOUDFORMATION.split()),
     "cloudtrail": frozenset(_CLOUDTRAIL.split()),
     "s3": frozenset(_S3.split()),
@@ -77,11 +79,17 @@ def refusal(call: Call) -> Refusal | None:
     if call.action in OFFERED.get(call.service, ()):
         return None
     if call.service == "s3":
-        return Refusal("NotImplemented", "A header you provided implies functionality that is not implemented.", 501)
+        return Refusal(
+            "NotImplemented", "A header you provided implies functionality that is not implemented.", 501
+        )
     if call.service == "ec2":
         return Refusal("InvalidAction", f"The action {call.action} is not valid for this web service.", 400)
     if "x-amz-target" in call.headers:
-        return Refusal("UnknownOperationException", f"The stand-in does not offer {call.service}:{call.action}.", 400)
+        return Refusal(
+            "UnknownOperationException", f"The stand-in does not offer {call.service}:{call.action}.", 400
+        )
     if call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return Refusal("InvalidAction", f"Could not find operation {call.action} for {call.service}.", 400)
-    return Refusal("UnknownOperationException", f"The stand-in does not offer {call.service}:{call.action}.", 404)
+    return Refusal(
+        "UnknownOperationException", f"The stand-in does not offer {call.service}:{call.action}.", 404
+    )
