@@ -178,7 +178,7 @@ def _what_region_lacks(observed: Stack | None) -> str:
         case Condition.ABSENT:
             return "region_stack_missing"
         case Condition.LIVE | Condition.LIVE_AFTER_FAILED_UPDATE:
-            return "trail_not_logging"
+            return "not_logging"
         case Condition.BUSY:
             return "stack_busy"
         case Condition.IN_REVIEW:
