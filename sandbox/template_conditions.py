@@ -29,8 +29,10 @@ def _value(expression: Any, params: Record) -> Any:
             value = params[name]["Value"]
             return separator.join(value if isinstance(value, list) else str(value).split(","))
         case {"Fn::Join": [separator, [*parts]]}:
-            found = (params[p["Ref"]]["Value"] if isinstance(p, dict) and p.get("Ref") in params else p
-                     for p in (_value(part, params) for part in parts))
+            found = (
+                params[p["Ref"]]["Value"] if isinstance(p, dict) and p.get("Ref") in params else p
+                for p in (_value(part, params) for part in parts)
+            )
             return separator.join(str(one) for one in found)
         case _:
             return {key: _value(one, params) for key, one in expression.items()}
