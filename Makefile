@@ -8,8 +8,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
 BIN := .venv/bin
 UV_INSTALL := $(CURDIR)/$(BIN)/uv pip install --quiet --require-hashes
-# Files of the project, whether or not they were committed yet.
-TEMPLATES := $(wildcard onboarding/cloudformation/*.yaml)
 
 .PHONY: help
 help: ## Explain the targets
@@ -62,7 +60,7 @@ lint: setup ## Check style, types, layers, templates, migrations, production set
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache | grep -E 'Contracts:|BROKEN|->' ; test $${PIPESTATUS[0]} -eq 0
-	$(BIN)/cfn-lint $(TEMPLATES)
+	$(BIN)/python -m tests.rendered_templates
 	$(BIN)/djlint --quiet --lint templates
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 	$(BIN)/python -m tests.production_check
