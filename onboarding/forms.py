@@ -136,7 +136,7 @@ class CredentialsForm(forms.Form):
             pasted = paste.parse(text)
         except paste.PasteRefused as refusal:
             # Without a cause: the refusal's context may hold what was pasted.
-            self.add_error("pasted", ValidationError(refusal.text, code=refusal.code))
+            self.add_error("pasted", ValidationError(str(refusal), code=refusal.code))
             return
         self.credentials, self.claimed_expiry = pasted.credentials, pasted.expires_at
 
@@ -155,7 +155,8 @@ class CredentialsForm(forms.Form):
                 "access_key_id",
                 ValidationError(
                     _(
-                        "This is a permanent key. It was not stored. Use temporary credentials, and rotate this key."
+                        "This is a permanent key. It was not stored. Use temporary credentials, and rotate "
+                        "this key."
                     )
                 ),
             )

@@ -1,1 +1,1 @@
-"""What do the pages show of a run? Computed from what is stored; nothing here writes, and nothing asks AWS."""
+"""What do the pages show of a run? Computed from what is stored; nothing writes, nothing asks AWS."""

@@ -15,7 +15,7 @@ class Trouble:
     """One failure for people: the remedy in plain words, and AWS's own words for whoever wants them."""
 
     code: str
-    remedy: remedies.Remedy | None
+    remedy: remedies.Remedy
     # (label, value) pairs as AWS gave them; empty when no AWS call was behind it.
     details: tuple[tuple[str | Promise, str], ...]
 
@@ -31,9 +31,11 @@ _DETAILS = {
 
 
 def trouble_of(reason_code: str, failure: Mapping[str, Any] | None) -> Trouble | None:
-    """None when nothing is wrong. A code without a remedy is still shown, with AWS's words."""
+    """None when nothing is wrong. A code that no row knows any more gets the general remedy."""
     if not reason_code and not failure:
         return None
     said = failure or {}
     details = tuple((label, str(said[name])) for name, label in _DETAILS.items() if said.get(name))
-    return Trouble(code=reason_code, remedy=remedies.REMEDIES.get(reason_code), details=details)
+    return Trouble(
+        code=reason_code, remedy=remedies.REMEDIES.get(reason_code, remedies.UNKNOWN), details=details
+    )

@@ -2,21 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from onboarding.models import Event, RegionReading, Run, Step
 from onboarding.progress.acts import Act, may_be_cancelled, next_act, waiting_for
 from onboarding.progress.failures import Trouble, trouble_of
+from onboarding.progress.headlines import headline_of
 from onboarding.progress.regions import RegionCounts, RegionRow, count_regions, region_rows
-from onboarding.progress.stages import StageProgress, StageState, stages_of
+from onboarding.progress.stages import StageProgress, stages_of
 from onboarding.progress.telling import Told, tell
 from onboarding.states import RunStatus, StepKind, StepStatus
 from onboarding.stored import survey_from_json
 
-TIMELINE_LENGTH = 60
+TIMELINE_LENGTH = 120
+RECENT_LENGTH = 12
+
+# The outputs of the role stack, by the template's names for them.
+_ROLES = {
+    "SecurityAuditRoleArn": gettext_lazy("Security audit"),
+    "IncidentResponseRoleArn": gettext_lazy("Incident response"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +42,34 @@ class Progress:
     stages: tuple[StageProgress, ...]
     regions: tuple[RegionRow, ...]
     counts: RegionCounts
-    timeline: tuple[Told, ...]
+    # Newest first; the earlier part is folded away.
+    recent: tuple[Told, ...]
+    earlier: tuple[Told, ...]
     trouble: Trouble | None
     # Steps that failed without being a region's: each with its own remedy.
     failed_steps: tuple[tuple[Step, Trouble | None], ...]
     act: Act | None
     waiting_for: str | Promise
     may_be_cancelled: bool
-    role_arns: tuple[tuple[str, str], ...]
+    role_arns: tuple[tuple[str | Promise, str], ...]
     # The command that deletes the hand-over role's stack; empty where no role was handed over.
     clean_up: str
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether counting regions says anything: before the work they all wait."""
+        return self.run.status not in {RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED}
 
-def look_at(run_id: object) -> Progress:
+    @property
+    def done(self) -> int:
+        """While the work goes on, regions that log; after it, regions that are covered."""
+        return _done(self.run, self.counts)
+
+
+def look_at(run_id: UUID) -> Progress:
     """Read a run and everything around it. Raises Run.DoesNotExist.
 
-    The run is read first: what is read after it can only be newer than its event number, and is then told again.
+    The run is read first: what is read after it can only be newer than its event number, and is told again.
     """
     run = Run.objects.select_related("account").get(pk=run_id)
     steps = list(run.steps.all())
@@ -63,7 +85,8 @@ def progress_of(
     regions = region_rows(readings, steps)
     counts = count_regions(regions)
     stages = stages_of(run, steps)
-    headline, lead = _headline(run, counts, stages)
+    told = tell(events)
+    headline, lead = headline_of(run, counts, stages)
     return Progress(
         run=run,
         number=run.last_event_number,
@@ -73,7 +96,8 @@ def progress_of(
         stages=stages,
         regions=regions,
         counts=counts,
-        timeline=tell(events),
+        recent=told[:RECENT_LENGTH],
+        earlier=told[RECENT_LENGTH:],
         trouble=trouble_of(run.reason_code, run.failure),
         failed_steps=tuple(
             (step, trouble_of(step.reason_code, step.failure))
@@ -91,59 +115,15 @@ def progress_of(
 
 def _short(run: Run, counts: RegionCounts) -> str:
     if run.status in {RunStatus.RUNNING, RunStatus.VERIFYING} and counts.wanted:
-        done = counts.covered if run.status == RunStatus.VERIFYING else counts.covered + counts.logging
-        return _("%(done)s of %(all)s") % {"done": done, "all": counts.wanted}
+        return _("%(done)s of %(all)s") % {"done": _done(run, counts), "all": counts.wanted}
     return str(RunStatus(run.status).label)
 
 
-def _headline(run: Run, counts: RegionCounts, stages: Sequence[StageProgress]) -> tuple[str, str]:
-    """What is going on, in one line, and one sentence more."""
-    numbers = {"covered": counts.covered, "all": counts.wanted, "missing": counts.wanted - counts.covered}
-    match RunStatus(run.status):
-        case RunStatus.DRAFT:
-            return _("Waiting for the hand-over"), _("Nothing has been looked at yet.")
-        case RunStatus.SURVEYING:
-            return _("Looking at the account"), _("Every region is read. Nothing is changed.")
-        case RunStatus.PLANNED:
-            return _("The plan is ready"), _("Nothing is changed until you have read and approved it.")
-        case RunStatus.RUNNING:
-            current = next((one for one in stages if one.state == StageState.WORKING), None)
-            headline = str(current.stage.label) if current else _("Working")
-            return headline, _("The approved plan is being carried out, step by step.")
-        case RunStatus.VERIFYING:
-            return (
-                _("Verifying from outside: %(covered)s of %(all)s regions covered") % numbers,
-                _("The access you gave is destroyed. The new audit role now looks whether logs arrive."),
-            )
-        case RunStatus.VERIFIED:
-            return (
-                _("Done: all %(all)s regions are covered") % numbers,
-                _("Both roles are in place, and a first log has arrived from every enabled region."),
-            )
-        case RunStatus.NEEDS_ACCESS:
-            return (
-                _("The portal needs access to go on"),
-                _("What is done stays done. After a new hand-over the run goes on where it stopped."),
-            )
-        case RunStatus.NEEDS_OWNER:
-            return _("The portal needs your decision"), _("Nothing goes on until you have decided.")
-        case RunStatus.PARTLY_DONE:
-            return (
-                _("%(covered)s of %(all)s regions are covered") % numbers,
-                _("What is done stays done. Starting again touches only what is missing."),
-            )
-        case RunStatus.FAILED:
-            return _("The run failed"), _("What is done stays done. Starting again does the rest.")
-        case RunStatus.CANCELLING:
-            return (
-                _("Cancelling"),
-                _("Nothing new is begun. What AWS is already doing can't be stopped and is left to settle."),
-            )
-        case RunStatus.CANCELLED:
-            return _("Cancelled"), _("The access you gave is destroyed. Nothing more will happen by itself.")
+def _done(run: Run, counts: RegionCounts) -> int:
+    return counts.covered + (counts.logging if run.status == RunStatus.RUNNING else 0)
 
 
-def _role_arns(run: Run, steps: Sequence[Step]) -> tuple[tuple[str, str], ...]:
+def _role_arns(run: Run, steps: Sequence[Step]) -> tuple[tuple[str | Promise, str], ...]:
     """Both roles, (output's name, ARN): from the step that deployed them, or as the survey found them."""
     deployed = next(
         (step.outputs for step in steps if step.kind == StepKind.DEPLOY_ROLES and step.outputs), None

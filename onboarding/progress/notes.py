@@ -1,4 +1,4 @@
-"""What does a plan's note say, in words? What is left alone and why, what it may cost, what was not looked at."""
+"""What does a plan's note say, in words? What is left alone and why, what it may cost."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ class _Fields(dict[str, str]):
 
 
 def words_of(note: Note) -> str:
-    """One or two sentences; the regions it holds for stand beside it. A code without words speaks for itself."""
+    """One or two sentences; its regions stand beside it. A code without words stands for itself."""
     sentence = _SENTENCES.get(note.code)
     fields = _Fields({key: _as_text(value) for key, value in note.fields.items()})
     return sentence() % fields if sentence else note.code.replace("_", " ")
@@ -28,12 +28,12 @@ def _as_text(value: object) -> str:
 _SENTENCES: dict[str, Callable[[], str]] = {
     # Trails that aren't ours
     "keeps_own_trail": lambda: _(
-        "Your own trail %(trail)s is kept, and ours is added beside it. For the second copy of the same events "
-        "CloudTrail charges you about $%(extra_copy_usd_per_100_000_events)s per 100,000."
+        "Your own trail %(trail)s is kept, and ours is added beside it. For the second copy of the same "
+        "events CloudTrail charges you about $%(extra_copy_usd_per_100_000_events)s per 100,000."
     ),
     "organization_trail": lambda: _(
-        "Your organization’s trail %(trail)s is left as it is, and ours is added beside it. For the second copy "
-        "of the same events CloudTrail charges about $%(extra_copy_usd_per_100_000_events)s per 100,000."
+        "Your organization’s trail %(trail)s is left as it is, and ours is added beside it. For the second "
+        "copy of the same events CloudTrail charges about $%(extra_copy_usd_per_100_000_events)s per 100,000."
     ),
     # Old stacks and roles that are left alone
     "no_old_stack": lambda: _("No old audit stack was found in the %(regions_searched)s regions searched."),
@@ -60,7 +60,8 @@ _SENTENCES: dict[str, Callable[[], str]] = {
     ),
     # What stands in the way
     "name_taken": lambda: _(
-        "A stack named %(stack)s exists already and is not infosec’s. It is not touched, and nothing is made here."
+        "A stack named %(stack)s exists already and is not infosec’s. It is not touched, and nothing is made "
+        "here."
     ),
     "change_set_waiting": lambda: _(
         "The stack %(stack)s waits with a change set that was never executed. It is not touched: execute or "
@@ -77,8 +78,8 @@ _SENTENCES: dict[str, Callable[[], str]] = {
         "The stack that makes the trails can’t be deployed, so no trail is made here."
     ),
     "too_many_trails": lambda: _(
-        "Five trails are the most that AWS allows in a region, and they exist already: %(trails)s. Delete one, "
-        "then start again."
+        "Five trails are the most that AWS allows in a region, and they exist already: %(trails)s. Delete "
+        "one, then start again."
     ),
     # What is there already
     "already_present": lambda: _("The stack %(stack)s is already as it should be."),
@@ -95,6 +96,7 @@ _SENTENCES: dict[str, Callable[[], str]] = {
     "unreachable_not_searched": lambda: _("AWS did not answer here: neither searched nor changed."),
     "skipped_by_choice": lambda: _("Left out, as you chose."),
     "only_default_regions_checked": lambda: _(
-        "The list of enabled regions could not be read: only the regions that are enabled by default are covered."
+        "The list of enabled regions could not be read: only the regions that are enabled by default are "
+        "covered."
     ),
 }

@@ -36,12 +36,13 @@ class PlannedWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedRegion:
-    region: str
-    place: str
+class PlannedRegions:
+    """Regions where the same happens for the same reason: (code, place) each."""
+
     # Whether a trail is to be made or mended here; otherwise it is right already.
     is_changed: bool
     why: str | Promise
+    regions: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,13 @@ class PlanPage:
     digest: str
     deletions: tuple[PlannedDeletion, ...]
     writes: tuple[PlannedWrite, ...]
-    regions: tuple[PlannedRegion, ...]
+    regions: tuple[PlannedRegions, ...]
     admission: bool
     notes: tuple[NoteLine, ...]
 
     @property
     def changed_regions(self) -> int:
-        return sum(region.is_changed for region in self.regions)
+        return sum(len(group.regions) for group in self.regions if group.is_changed)
 
 
 _WHYS = {
@@ -131,22 +132,26 @@ def _write(step: PlannedStep) -> PlannedWrite:
     words = {
         StepKind.DEPLOY_ROLES: _("Two roles: a read-only security-audit role and an incident-response role."),
         StepKind.DEPLOY_TRAILS: _(
-            "A function that switches on one CloudTrail trail in each region listed below, through a stack there."
+            "A function that switches on one CloudTrail trail in each region listed below, by a stack there."
         ),
     }
     return PlannedWrite(step, named_region(step.region), words[step.kind], _WHYS.get(step.why, ""))
 
 
-def _regions(plan: Plan) -> tuple[PlannedRegion, ...]:
-    changed = {step.region: step for step in _of(plan, StepKind.REGION_TRAIL)}
+def _regions(plan: Plan) -> tuple[PlannedRegions, ...]:
+    """What is changed first, group by group; last what is right already."""
+    whys = {step.region: step.why for step in _of(plan, StepKind.REGION_TRAIL)}
+    refused = {step.region for step in plan.steps if step.kind == StepKind.REGION_TRAIL and step.refused}
+    groups: dict[str, list[str]] = {}
+    for region in sorted((set(plan.regions) | whys.keys()) - refused):
+        groups.setdefault(whys.get(region, ""), []).append(region)
     return tuple(
-        PlannedRegion(
-            region=region,
-            place=place_of(region),
-            is_changed=region in changed,
-            why=_WHYS.get(changed[region].why, "") if region in changed else "",
+        PlannedRegions(
+            is_changed=bool(why),
+            why=_WHYS.get(why, ""),
+            regions=tuple((region, place_of(region)) for region in regions),
         )
-        for region in sorted(set(plan.regions) | changed.keys())
+        for why, regions in sorted(groups.items(), reverse=True)
     )
 
 

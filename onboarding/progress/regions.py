@@ -38,13 +38,14 @@ class RegionCounts:
 
 
 def region_rows(readings: Iterable[RegionReading], steps: Sequence[Step]) -> tuple[RegionRow, ...]:
-    """A row for each region that was read or is to be worked in, by the order of their codes."""
+    """A row for each region that was read or is to be worked in, by their codes; those left out come last."""
     by_region = {reading.region: reading for reading in readings}
     wanted = {step.region for step in steps if step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}}
-    return tuple(
+    rows = [
         _row(region, by_region.get(region), [step for step in steps if step.region == region])
         for region in sorted(wanted | by_region.keys())
-    )
+    ]
+    return tuple(sorted(rows, key=lambda row: row.state == RegionState.SKIPPED))
 
 
 def count_regions(rows: Iterable[RegionRow]) -> RegionCounts:

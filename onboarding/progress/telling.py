@@ -50,37 +50,46 @@ def tell(events: Iterable[Event]) -> tuple[Told, ...]:
 
 
 def _tell(event: Event) -> Told | None:
-    data: dict[str, Any] = event.data
-    tone = ""
-    match event.kind:
-        case "run.status":
-            words = _run_words(data)
-            tone = {"verified": "finished", "failed": "failed", "partly_done": "failed"}.get(
-                data["status"], ""
-            )
-        case "step.status":
-            words = _step_words(event)
-            tone = {"finished": "finished", "failed": "failed", "refused": "failed"}.get(data["status"], "")
-        case "aws.write":
-            words = _write_words(event)
-        case "survey.done":
-            words = _("The portal has looked at every region it could reach.")
-        case "plan.made":
-            words = _("A plan was made.")
-        case "plan.approved":
-            words = _("The plan was approved.")
-        case "grant.received":
-            words = _grant_words(data)
-        case "grant.destroyed":
-            words = _("The access that was handed over was destroyed.")
-        case "owner.note":
-            words = str(data.get("text", ""))
-        case _:
-            words = ""
+    words = _words(event)
     if not words:
         return None
-    trouble = trouble_of(data.get("reason_code", ""), data.get("failure")) if tone != "finished" else None
+    data: dict[str, Any] = event.data
+    tone = _TONES.get(data.get("status", ""), "")
+    trouble = trouble_of(data.get("reason_code", ""), data.get("failure")) if tone == "failed" else None
     return Told(event.number, event.at, words, tone, trouble, str(data.get("request_id", "")))
+
+
+def _words(event: Event) -> str:
+    match event.kind:
+        case "run.status":
+            return _run_words(event.data)
+        case "step.status":
+            return _step_words(event)
+        case "aws.write":
+            return _write_words(event)
+        case "survey.done":
+            return _("The portal has looked at every region it could reach.")
+        case "plan.made":
+            return _("A plan was made.")
+        case "plan.approved":
+            return _("The plan was approved.")
+        case "grant.received":
+            return _grant_words(event.data)
+        case "grant.destroyed":
+            return _("The access that was handed over was destroyed.")
+        case "owner.note" if event.data.get("choice") == "leave_as_is":
+            return _("The owner chose to leave things as they are.")
+        case _:
+            return ""
+
+
+_TONES = {
+    "verified": "finished",
+    "finished": "finished",
+    "failed": "failed",
+    "refused": "failed",
+    "partly_done": "failed",
+}
 
 
 def named_region(region: str) -> str:

@@ -10,7 +10,7 @@ from django.utils.timezone import localtime
 
 register = template.Library()
 
-# A status is shown by a glyph, a word and a colour; every stored word of every status has its tone and glyph here.
+# A status is shown by a glyph, a word and a colour: the tone and glyph of every stored word.
 _LOOKS = {
     # runs
     "draft": ("ask", "key"),

@@ -19,7 +19,7 @@ def visible_account(request: HttpRequest, number: str) -> AwsAccount:
 
 
 def own_account(request: HttpRequest, number: str) -> AwsAccount:
-    """An account that the user answers for. Infosec staff see others' accounts, but neither act nor see how to."""
+    """An account that the user answers for. Infosec staff see others', but can't act for them."""
     return get_object_or_404(AwsAccount.objects.filter(ownerships__user=signed_in(request)), number=number)
 
 

@@ -3,6 +3,7 @@
 Each piece is one element with an id. A piece holds nothing of the person who looks: it is shared by all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.template.loader import render_to_string
@@ -16,11 +17,11 @@ class Fragments:
 
     number: int
     is_settled: bool
-    pieces: dict[str, str]
+    pieces: Mapping[str, str]
     # The same regions as rows and cells; where the set of regions changes, the whole board is sent.
     regions: tuple[str, ...]
     board: str
-    cells_and_rows: dict[str, str]
+    cells_and_rows: Mapping[str, str]
 
 
 def fragments_of(progress: Progress) -> Fragments:
@@ -33,7 +34,7 @@ def fragments_of(progress: Progress) -> Fragments:
         "run-stages": render_to_string("run/stages.html", context),
         "run-timeline": render_to_string("run/timeline.html", context),
     }
-    cells_and_rows = {}
+    cells_and_rows: dict[str, str] = {}
     for row in progress.regions:
         cells_and_rows[f"cell-{row.region}"] = render_to_string("run/cell.html", {"row": row})
         cells_and_rows[f"row-{row.region}"] = render_to_string("run/row.html", {"row": row})
@@ -48,7 +49,7 @@ def fragments_of(progress: Progress) -> Fragments:
 
 
 def changes(before: Fragments | None, after: Fragments) -> list[str]:
-    """The pieces that a page showing `before` must replace to show `after`; all when it shows who knows what."""
+    """The pieces that a page showing `before` must replace to show `after`; all for None."""
     old = before.pieces if before else {}
     changed = [html for element_id, html in after.pieces.items() if old.get(element_id) != html]
     if before is None or before.regions != after.regions:

@@ -1,5 +1,6 @@
 """The first page: what this is, or for who is signed in, their accounts and what is next for each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -33,7 +34,7 @@ def front(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts.html", {"lines": lines, "is_staff": user.is_staff})
 
 
-def _latest_runs(accounts: "list[AwsAccount] | object") -> dict[int, Run]:
+def _latest_runs(accounts: Iterable[AwsAccount]) -> dict[int, Run]:
     """The newest run of each account."""
     runs = (
         Run.objects.filter(account__in=accounts).order_by("account_id", "created_at").defer("survey", "plan")

@@ -1,4 +1,4 @@
-"""What does an owner need to create the hand-over role? The template, the link and the command, all filled in."""
+"""What does an owner need to create the hand-over role? The template, the link and the command, filled in."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -82,6 +82,6 @@ def _command(stack_name: str, *, region: str, source: str, parameters: dict[str,
         f"  --stack-name {stack_name} \\\n"
         f"  {source} \\\n"
         f"  --capabilities CAPABILITY_NAMED_IAM \\\n"
-        f"  --parameters {given}\n"
+        f"  --parameters \\\n    {given}\n"
         f"aws cloudformation wait stack-create-complete --region {region} --stack-name {stack_name}"
     )

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from onboarding.progress.failures import trouble_of
 from onboarding.progress.plan_page import plan_page
 from onboarding.services import approval
 from onboarding.services.refusals import Refused
@@ -27,6 +28,7 @@ def plan(request: HttpRequest, run_id: str) -> HttpResponse:
         "run": run,
         "account": run.account,
         "page": page,
+        "trouble": trouble_of(run.reason_code, run.failure),
         "company": settings.COMPANY,
         "may_approve": run.status == RunStatus.PLANNED and is_owner(request, run.account),
         "is_waiting": run.status == RunStatus.PLANNED,

@@ -1,7 +1,7 @@
 """The live page's stream: what changed since the event that the page last saw, for as long as somebody looks.
 
-Resumed by Last-Event-ID, which browsers send by themselves, or by `?after=`. Several events that are waiting are
-sent as one change. Access is checked again every half minute, and a stream ends with a word why.
+Resumed by Last-Event-ID, which browsers send by themselves, or by `?after=`. Several events that wait
+are sent as one change. Access is checked again every half minute, and a stream ends with a word why.
 """
 
 import time

@@ -33,7 +33,7 @@ def register(request: HttpRequest) -> HttpResponse:
         else:
             run = account.runs.first()
             return redirect("run", run.pk) if run else redirect("hand-over", account.number)
-    return render(request, "register.html", {"form": form}, status=422 if form.errors else 200)
+    return render(request, "register.html", {"form": form})
 
 
 @never_cache
@@ -115,4 +115,4 @@ def _hand_over(
         "run": run_now,
         "is_again": run_now is not None and run_now.status in {RunStatus.NEEDS_ACCESS, RunStatus.NEEDS_OWNER},
     }
-    return render(request, "hand_over.html", context, status=422 if form.errors else 200)
+    return render(request, "hand_over.html", context)

@@ -1,0 +1,79 @@
+"""What is going on, in one line, and in one sentence more?"""
+
+from collections.abc import Sequence
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from onboarding.models import Run
+from onboarding.progress.regions import RegionCounts
+from onboarding.progress.stages import StageProgress, StageState
+from onboarding.states import RunStatus
+
+_Words = str | Promise
+
+_HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
+    RunStatus.DRAFT: (
+        gettext_lazy("Waiting for the hand-over"),
+        gettext_lazy("Nothing has been looked at yet."),
+    ),
+    RunStatus.SURVEYING: (
+        gettext_lazy("Looking at the account"),
+        gettext_lazy("Every region is read. Nothing is changed."),
+    ),
+    RunStatus.PLANNED: (
+        gettext_lazy("The plan is ready"),
+        gettext_lazy("Nothing is changed until you have read and approved it."),
+    ),
+    RunStatus.RUNNING: (
+        gettext_lazy("The work goes on"),
+        gettext_lazy("The approved plan is being carried out, step by step."),
+    ),
+    RunStatus.VERIFYING: (
+        gettext_lazy("Verifying from outside: %(covered)s of %(all)s regions covered"),
+        gettext_lazy(
+            "The access you gave is destroyed. Through the new audit role the portal now watches logs arrive."
+        ),
+    ),
+    RunStatus.VERIFIED: (
+        gettext_lazy("Done: all %(all)s regions are covered"),
+        gettext_lazy("Both roles are in place, and a first log has arrived from every enabled region."),
+    ),
+    RunStatus.NEEDS_ACCESS: (
+        gettext_lazy("The portal needs access to go on"),
+        gettext_lazy("What is done stays done. After a new hand-over the run goes on where it stopped."),
+    ),
+    RunStatus.NEEDS_OWNER: (
+        gettext_lazy("The portal needs you to go on"),
+        gettext_lazy("What is done stays done. See to what stands below, then hand over access again."),
+    ),
+    RunStatus.PARTLY_DONE: (
+        gettext_lazy("%(covered)s of %(all)s regions are covered"),
+        gettext_lazy("What is done stays done. Starting again touches only what is missing."),
+    ),
+    RunStatus.FAILED: (
+        gettext_lazy("The run failed"),
+        gettext_lazy("What is done stays done. Starting again does the rest."),
+    ),
+    RunStatus.CANCELLING: (
+        gettext_lazy("Cancelling"),
+        gettext_lazy(
+            "Nothing new is begun. What AWS is already doing can’t be stopped and is left to settle."
+        ),
+    ),
+    RunStatus.CANCELLED: (
+        gettext_lazy("Cancelled"),
+        gettext_lazy("The access you gave is destroyed. Nothing more will happen by itself."),
+    ),
+}
+
+
+def headline_of(run: Run, counts: RegionCounts, stages: Sequence[StageProgress]) -> tuple[str, str]:
+    """The page's heading and the sentence below it."""
+    status = RunStatus(run.status)
+    headline, lead = _HEADLINES[status]
+    current = next((one for one in stages if one.state == StageState.WORKING), None)
+    if status == RunStatus.RUNNING and current is not None:
+        return _("Now: %(stage)s") % {"stage": current.stage.label}, str(lead)
+    return str(headline) % {"covered": counts.covered, "all": counts.wanted}, str(lead)
