@@ -17,7 +17,7 @@ def test_approving_lays_out_the_steps_and_makes_the_first_stage_due(owner: User,
     assert planned.status == RunStatus.RUNNING
     assert planned.approved_digest == planned.plan_digest
     assert planned.approved_by == owner
-    assert [step.kind for step in planned.steps.all()] == [step["kind"] for step in planned.plan["steps"]]
+    assert [step.kind for step in planned.steps.all()] == [step.kind for step in make_plan().steps]
     (item,) = planned.work_items.exclude(due_at=None)
     assert (item.stage, item.region) == (Stage.ADMIT, "")
 
