@@ -51,7 +51,9 @@ def with_account(policy: Policy, additions: Sequence[Statement], account: str) -
     for addition in additions:
         place = next((i for i, each in enumerate(statements) if _is_ours(each, addition)), None)
         if place is None:
-            statements.append(_for_accounts(addition, [account]))
+            taken = {each.get("Sid") for each in statements}
+            sid = addition["Sid"] if addition["Sid"] not in taken else f"{addition['Sid']}2"
+            statements.append({**_for_accounts(addition, [account]), "Sid": sid})
         else:
             known = _accounts_of(statements[place])
             statements[place] = _for_accounts(statements[place], sorted({*known, account}))
@@ -59,9 +61,11 @@ def with_account(policy: Policy, additions: Sequence[Statement], account: str) -
 
 
 def _is_ours(statement: Statement, addition: Statement) -> bool:
-    """Somebody may have given another statement the same Sid: then ours can't be added to it."""
-    without_accounts = _for_accounts(statement, [])
-    return bool(without_accounts == _for_accounts(addition, []))
+    """By Sid and content: somebody may have given another statement our Sid, and it must stay as it is."""
+    if not str(statement.get("Sid", "")).startswith(addition["Sid"]):
+        return False
+    same_sid = {**statement, "Sid": addition["Sid"]}
+    return bool(_for_accounts(same_sid, []) == _for_accounts(addition, []))
 
 
 def _accounts_of(statement: Statement) -> list[str]:

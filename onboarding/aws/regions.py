@@ -28,8 +28,8 @@ REGIONS_AT_ONCE = 34
 # No call is started after this; the last one may still take its own time-out (see `session`).
 REGION_SECONDS = 25.0
 # A region that hasn't answered by then is reported as unreachable, and its thread left to its time-outs.
-SURVEY_SECONDS = 45.0
-SEARCH_SECONDS = 15.0
+SURVEY_SECONDS = 40.0
+SEARCH_SECONDS = 10.0
 
 _CREDENTIALS = frozenset({FailureKind.EXPIRED, FailureKind.INVALID_CREDENTIALS})
 _DENIALS = frozenset({FailureKind.DENIED, FailureKind.DENIED_BY_ORGANIZATION, FailureKind.ACCOUNT_INACTIVE})
