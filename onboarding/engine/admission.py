@@ -1,5 +1,6 @@
 """Does the central side accept the account's logs? Asked, and seen to, before the first write in the account."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -40,9 +41,8 @@ def _admit(work: Work, run: Run, step: Step) -> timedelta | None:
         raise AwsFailure(broken.failure)
     with holding(work):
         history.move_step(step, StepStatus.WORKING, outputs=_told(checks))
-    said = broken.failure.message if broken.failure else broken.detail
-    code = broken.failure.code if broken.failure else "NotAdmitted"
-    _refuse(work, step, Failure(FailureKind.OURS, code, f"{broken.name}: {said}"))
+    failure = broken.failure or Failure(FailureKind.OURS, "not_admitted", broken.detail)
+    _refuse(work, step, replace(failure, message=f"{broken.name}: {failure.message}"))
     return None
 
 

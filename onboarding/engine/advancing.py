@@ -75,7 +75,7 @@ def _is_not_admitted(run: Run) -> bool:
 def _stop_before_the_first_write(run: Run) -> None:
     """Without admission the logs would be refused: nothing is written in the owner's account."""
     admission = run.steps.get(kind=StepKind.ADMIT_ACCOUNT)
-    _refuse_unsettled(run, "not_admitted")
+    _refuse_unsettled(run, "earlier_stage_failed")
     parking.fail(run, admission.reason_code, failure_from_json(admission.failure))
 
 

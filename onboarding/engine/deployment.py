@@ -93,7 +93,7 @@ def carry_out(
             return None
         case Move.FAIL:
             failure = failure_of(session, stack, token=step.token) if stack is not None else None
-            steps.fail(work, step, decision.reason_code, failure)
+            steps.fail_because(work, step, failure, decision.reason_code)
             return None
         case _:
             _see(work, step, stack)

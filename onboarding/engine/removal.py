@@ -41,7 +41,7 @@ def _remove(work: Work, run: Run, step: Step, session: AwsSession) -> timedelta 
             advancing.settle(work, step, StepStatus.REFUSED, reason_code=decision.reason_code)
         case _:
             failure = failure_of(session, stack, token=step.token, operation="DeleteStack") if stack else None
-            steps.fail(work, step, decision.reason_code, failure)
+            steps.fail_because(work, step, failure, decision.reason_code)
     return None
 
 

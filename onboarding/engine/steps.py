@@ -77,6 +77,12 @@ def fail_for(work: Work, step: Step, failure: Failure) -> None:
     fail(work, step, reason_code_for(failure, step), failure)
 
 
+def fail_because(work: Work, step: Step, failure: Failure | None, otherwise: str) -> None:
+    """Fail the step with the remedy that fits what AWS said; with `otherwise` where it said nothing we know."""
+    code = reason_code_for(failure, step) if failure is not None else otherwise
+    fail(work, step, otherwise if code == remedies.UNKNOWN.code else code, failure)
+
+
 def reason_code_for(failure: Failure, step: Step) -> str:
     """The code of the remedy that fits; our own checks name theirs already."""
     return remedies.remedy_for(failure, step.kind).code

@@ -18,7 +18,7 @@ from onboarding.engine.claims import Work, holding, make_due
 from onboarding.engine.deployment import Wanted
 from onboarding.models import Run, Step, history
 from onboarding.observed import Stack
-from onboarding.planning import Plan
+from onboarding.planning import Plan, next_attempt
 from onboarding.states import SETTLED_STEP_STATUSES, Move, Stage, StepKind, StepStatus
 
 # The function may use 960 s; the role and function before it, a minute.
@@ -80,8 +80,7 @@ def _attempt(work: Work, run: Run, step: Step, stack: Stack | None) -> int:
     """The attempt to ask for: one more than an existing stack has, or its function would not look again."""
     if step.last_move or stack is None or step.outputs.get(SETTLED_ATTEMPT):
         return run.attempt
-    found = stack.parameters.get("Attempt", "0")
-    attempt = max(run.attempt, int(found) + 1 if found.isdecimal() else 1)
+    attempt = max(run.attempt, next_attempt(stack))
     if attempt != run.attempt:
         with holding(work):
             Run.objects.filter(pk=run.pk).update(attempt=attempt)

@@ -53,8 +53,10 @@ def work(claim: Claim) -> Next:
     except RunStopped:
         # Cancelled, or parked, while we looked: what there is to do now depends on its new status.
         wait = timedelta(0)
-    except (grants.NoGrant, SealUnreadable) as trouble:
-        wait = _without_access(held, "access_missing", Failure(FailureKind.OURS, type(trouble).__name__, ""))
+    except grants.NoGrant:
+        wait = _without_access(held, Failure(FailureKind.OURS, "access_missing", ""))
+    except SealUnreadable:
+        wait = _without_access(held, Failure(FailureKind.OURS, "hand_over_unreadable", ""))
     except AwsFailure as refusal:
         faults = held.faults + 1
         wait = _after(held, run, refusal.failure)
@@ -106,18 +108,14 @@ def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
     if grant is not None and grant.kind == GrantKind.ROLE and held.faults < _NEW_SESSIONS:
         sessions.forget(grant.pk)
         return deadlines.next_look(0)
-    return _without_access(held, _code_of(failure), failure)
+    return _without_access(held, failure)
 
 
-def _without_access(held: Work, reason_code: str, failure: Failure) -> timedelta | None:
+def _without_access(held: Work, failure: Failure) -> timedelta | None:
     try:
-        parking.needs_access(held, reason_code, failure)
+        parking.needs_access(held, remedies.remedy_for(failure, held.stage).code, failure)
     except RunStopped:
         return timedelta(0)
     except ClaimLost:
         pass
     return None
-
-
-def _code_of(failure: Failure) -> str:
-    return remedies.remedy_for(failure, "access").code

@@ -12,7 +12,7 @@ OwnerOf = Callable[..., Owner]
 
 
 def test_a_role_handed_over_leads_to_every_region_verified(owner_of: OwnerOf) -> None:
-    owner = owner_of("old-stack", region="sa-east-1", stack_name="audit-role-of-2014")
+    owner = owner_of("old-stack", everywhere=True, region="sa-east-1", stack_name="audit-role-of-2014")
     run = drive(owner.hand_over_role().pk)
     assert run.status == RunStatus.PLANNED, (run.reason_code, run.failure)
 

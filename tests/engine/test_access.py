@@ -1,0 +1,89 @@
+"""What was handed over is proven before anything is written; whatever can't be used says why and writes nothing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from onboarding.credentials import TemporaryCredentials
+from onboarding.engine.drive import drive
+from onboarding.models import Grant, Run
+from onboarding.services import hand_over
+from onboarding.states import RunStatus
+from tests.engine.conftest import Owner
+
+OwnerOf = Callable[..., Owner]
+
+
+def assert_stopped(owner: Owner, run: Run, reason_code: str) -> None:
+    run = drive(run.pk)
+    assert (run.status, run.reason_code) == (RunStatus.NEEDS_ACCESS, reason_code), run.failure
+    assert owner.writes() == []
+    assert not Grant.objects.filter(account=owner.account, destroyed_at=None).exists()
+
+
+def test_temporary_credentials_lead_to_verified(owner_of: OwnerOf) -> None:
+    owner = owner_of("old-stack")
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    run = drive(run.pk)
+    assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
+
+
+def test_a_role_that_does_not_exist_stops_before_any_write(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    arn = f"arn:aws:iam::{owner.account.number}:role/NobodyMadeThis"
+    assert_stopped(owner, hand_over.hand_over_role(owner.user, owner.account, arn), "role_not_assumable")
+
+
+def test_a_role_with_another_external_id_stops_before_any_write(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    arn = owner.create_role()
+    owner.account.external_id = "onb-another"
+    run = hand_over.hand_over_role(owner.user, owner.account, arn)
+    assert_stopped(owner, run, "role_not_assumable")
+
+
+def test_a_role_that_asks_for_no_external_id_is_refused(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    iam = owner.client("iam")
+    trust = (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",'
+        '"Principal":{"AWS":"arn:aws:iam::777788889999:role/OnboardingWorker"}}]}'
+    )
+    arn = iam.create_role(RoleName="InfosecOnboardingHandover", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    run = hand_over.hand_over_role(owner.user, owner.account, arn)
+    assert_stopped(owner, run, "role_without_external_id")
+
+
+def test_credentials_of_another_account_stop_before_any_write(owner_of: OwnerOf) -> None:
+    owner, other = owner_of(), owner_of()
+    keys = other.keys()
+    credentials = TemporaryCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    run = hand_over.hand_over_credentials(owner.user, owner.account, credentials)
+    assert_stopped(owner, run, "wrong_account")
+    assert other.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason_code"),
+    [("session", "session_without_mfa"), ("federation", "federated_user"), ("root", "root_user")],
+)
+def test_sessions_that_may_not_do_the_work_are_refused(
+    owner_of: OwnerOf, kind: str, reason_code: str
+) -> None:
+    owner = owner_of()
+    assert_stopped(owner, owner.hand_over_credentials(kind), reason_code)
+
+
+def test_an_expired_token_asks_for_access_and_goes_on_where_it_stopped(owner_of: OwnerOf) -> None:
+    owner = owner_of("old-stack")
+    run = drive(owner.hand_over_credentials(duration_seconds=600).pk)
+    owner.approve(run)
+    number = owner.cloud.fault(kind="expired", service="cloudformation", account=owner.account.number)
+    run = drive(run.pk)
+    assert run.status == RunStatus.NEEDS_ACCESS, (run.reason_code, run.failure)
+    assert owner.writes("CreateStack") == []
+
+    owner.cloud.clear_faults(number)
+    run = drive(owner.hand_over_credentials().pk)
+    assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)

@@ -1,0 +1,150 @@
+"""Accounts come in every state: what is right is left alone, what is half done is finished."""
+
+from collections.abc import Callable
+
+from onboarding.engine.drive import drive
+from onboarding.models import Run
+from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
+from tests.engine.conftest import Owner
+
+OwnerOf = Callable[..., Owner]
+
+
+def onboard(owner: Owner) -> Run:
+    run = drive(owner.hand_over_credentials().pk)
+    assert run.status == RunStatus.PLANNED, (run.reason_code, run.failure)
+    owner.approve(run)
+    return drive(run.pk)
+
+
+def test_an_account_that_is_already_right_is_verified_without_any_write(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    assert onboard(owner).status == RunStatus.VERIFIED
+    before = owner.cloud.last_request()
+
+    run = drive(owner.hand_over_credentials().pk)
+
+    assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
+    assert run.approved_digest == ""
+    assert owner.writes(after=before) == []
+
+
+def test_a_half_finished_account_is_finished_and_not_redone(owner_of: OwnerOf) -> None:
+    owner = owner_of("half-finished")
+    roles = owner.client("cloudformation").describe_stacks(StackName="InfosecClientRoles")["Stacks"][0]
+
+    run = onboard(owner)
+
+    assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
+    now = owner.client("cloudformation").describe_stacks(StackName="InfosecClientRoles")["Stacks"][0]
+    assert now["StackId"] == roles["StackId"]
+    for region in owner.regions:
+        assert len(owner.logging_trails(region)) == 1
+
+
+def test_an_owners_own_trails_are_kept(owner_of: OwnerOf) -> None:
+    owner = owner_of("own-trails")
+    before = [t["TrailARN"] for t in owner.client("cloudtrail", "eu-west-1").describe_trails()["trailList"]]
+
+    assert onboard(owner).status == RunStatus.VERIFIED
+
+    now = [t["TrailARN"] for t in owner.client("cloudtrail", "eu-west-1").describe_trails()["trailList"]]
+    assert set(before) < set(now)
+
+
+def test_one_region_that_fails_sinks_no_other_and_says_why(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    owner.cloud.fault(
+        kind="refuse",
+        service="cloudformation",
+        action="CreateStack",
+        region="eu-north-1",
+        account=owner.account.number,
+        code="LimitExceededException",
+        message="Limit for stack has been exceeded",
+    )
+    run = drive(run.pk)
+
+    assert run.status == RunStatus.PARTLY_DONE, (run.reason_code, run.failure)
+    failed = run.steps.get(kind=StepKind.REGION_TRAIL, region="eu-north-1")
+    assert failed.status == StepStatus.FAILED
+    assert failed.reason_code == "stack_quota"
+    assert failed.failure is not None
+    assert "Limit for stack" in failed.failure["message"]
+    others = run.steps.filter(kind=StepKind.VERIFY_REGION).exclude(region="eu-north-1")
+    assert {step.status for step in others} == {StepStatus.FINISHED}
+    assert run.account.readings.get(region="eu-north-1").state == RegionState.FAILED
+
+
+def test_a_region_that_fails_once_is_tried_again_by_a_new_attempt(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    owner.cloud.fault(
+        kind="access-denied",
+        service="cloudformation",
+        action="CreateStack",
+        region="eu-north-1",
+        account=owner.account.number,
+        count=1,
+    )
+    run = drive(run.pk)
+
+    assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
+    assert run.attempt == 2
+    assert len(owner.writes("UpdateStack")) == 1
+
+
+def test_a_denied_admission_stops_before_the_first_write_and_names_the_check(owner_of: OwnerOf) -> None:
+    owner = owner_of("admission-denied")
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    run = drive(run.pk)
+
+    assert run.status == RunStatus.FAILED, (run.reason_code, run.failure)
+    assert run.failure is not None
+    assert "policy" in run.failure["message"]
+    assert owner.writes() == []
+
+
+def test_an_account_is_admitted_before_the_first_write_in_it(owner_of: OwnerOf) -> None:
+    owner = owner_of("not-admitted")
+    before = owner.cloud.last_request()
+    assert onboard(owner).status == RunStatus.VERIFIED
+    central = [r for r in owner.cloud.writes(after=before) if r.action in {"PutBucketPolicy", "SetTopicAttributes"}]
+    assert central
+    assert max(r.number for r in central) < min(r.number for r in owner.writes("CreateStack"))
+
+
+def test_an_old_role_with_a_foreign_policy_fails_alone_and_the_rest_goes_on(owner_of: OwnerOf) -> None:
+    owner = owner_of("foreign-policy-on-old-role")
+    run = onboard(owner)
+    assert run.status == RunStatus.PARTLY_DONE
+    removal = run.steps.get(kind=StepKind.REMOVE_STACK)
+    assert (removal.status, removal.reason_code) == (StepStatus.FAILED, "old_role_has_attachments")
+    assert removal.failure is not None
+    assert run.steps.get(kind=StepKind.DEPLOY_ROLES).status == StepStatus.FINISHED
+
+
+def test_an_old_stack_under_protection_is_refused_for_its_owner_to_decide(owner_of: OwnerOf) -> None:
+    owner = owner_of("termination-protected")
+    run = onboard(owner)
+    removals = run.steps.filter(kind=StepKind.REMOVE_STACK)
+    assert {step.status for step in removals} <= {StepStatus.REFUSED}
+    assert owner.writes("DeleteStack") == []
+    assert run.status == RunStatus.PARTLY_DONE
+
+
+def test_an_account_that_changed_after_the_approval_is_planned_again(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    run = drive(owner.hand_over_credentials().pk)
+    owner.cloud.scenario("old-stack", account=owner.account.number, region="eu-west-3")
+    owner.approve(run)
+    run = drive(run.pk)
+
+    assert (run.status, run.reason_code) == (RunStatus.PLANNED, "account_changed")
+    assert owner.writes() == []
+    owner.approve(run)
+    assert drive(run.pk).status == RunStatus.VERIFIED
