@@ -3,12 +3,12 @@
     GET    health                           {"ready": true, "version": …}
     POST   reset                            forget everything, seed the central side again (not with ?bare=1)
     GET    settings      POST settings      {"speed", "latency_ms", "log_delivery_seconds", "durations"}
-    GET    faults        POST faults        a fault's fields (sandbox.faults.Fault); answers it with its number
+    GET    faults        POST faults        a fault's fields (sandbox.faults.Fault); answers it
     DELETE faults[/NUMBER]                  one, or all
     GET    requests      ?account=&after=   the request log after that entry; DELETE forgets it
-    GET    accounts      POST accounts      {"number", "name", "alias", "enabled_opt_in_regions": [..] or count,
-                                             "organization_trail": true or a trail's name}
-    POST   credentials                      {"account", "kind", "role_arn", "duration_seconds", "version_1"}
+    GET    accounts      POST accounts      {"number", "name", "alias", "organization_trail": name or true,
+                                             "enabled_opt_in_regions": names or how many}
+    POST   credentials                      {"account", "kind", "role_arn", "duration_seconds", …}
     GET    scenarios     POST scenarios/NAME  {"account"}, answers what it made
     GET    /_sandbox/                       the console page, where one plays the account owner
 
@@ -27,9 +27,9 @@ from sandbox import (
     accounts,
     clock,
     console,
-    credentials,
     faults,
     log_delivery,
+    minting,
     regions,
     request_log,
     seeds,
@@ -96,6 +96,11 @@ def add_fault(_query: Query, document: Document) -> Any:
     return next(f for f in faults.listed() if f["number"] == added.number)
 
 
+def clear_faults(_query: Query, _document: Document) -> Any:
+    faults.remove()
+    return {"faults": []}
+
+
 def show_requests(query: Query, _document: Document) -> Any:
     found = request_log.entries(account=query.get("account"), after=int(query.get("after", "0")))
     return {"requests": [entry.document() for entry in found], "last": request_log.last_number()}
@@ -144,7 +149,7 @@ def tell_account(_query: Query, document: Document) -> Any:
 
 
 def hand_out_credentials(_query: Query, document: Document) -> Any:
-    return credentials.mint(
+    return minting.mint(
         document.get("kind", "role"),
         account=str(document.get("account", "")),
         role_arn=document.get("role_arn", ""),
@@ -165,7 +170,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Query, Document], Any]] = {
     ("POST", "settings"): change_settings,
     ("GET", "faults"): lambda _query, _document: {"faults": faults.listed()},
     ("POST", "faults"): add_fault,
-    ("DELETE", "faults"): lambda _query, _document: faults.remove() or {"faults": []},
+    ("DELETE", "faults"): clear_faults,
     ("GET", "requests"): show_requests,
     ("DELETE", "requests"): clear_requests,
     ("GET", "accounts"): show_accounts,
@@ -199,7 +204,10 @@ def _json(status: int, document: Any) -> Answer:
 
 
 async def handle(scope: Mapping[str, Any], body: bytes) -> Answer:
-    """Answer one request to `/_sandbox/…`. Acts run on a thread of their own: seeding calls the stand-in itself."""
+    """Answer one request to `/_sandbox/…`.
+
+    Acts run on a thread of their own: seeding calls the stand-in itself.
+    """
     method = scope["method"]
     said = {name.lower(): value for name, value in scope.get("headers", [])}
     origin = said.get(b"origin", b"null").decode("latin-1")

@@ -5,6 +5,7 @@ else. Calls made this way carry a mark and stay out of the request log.
 """
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -12,26 +13,30 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from sandbox import credentials
+from sandbox import minting
 from sandbox.request_log import SEEDING
+
+# One session for all: each new one reads the models of the services again. Making clients isn't thread-safe.
+_session: Any = boto3.session.Session()
+_making = threading.Lock()
+
+
+def _make(service: str, region: str, **keys: Any) -> Any:
+    with _making:
+        return _session.client(
+            service, region_name=region, endpoint_url=os.environ["AWS_ENDPOINT_URL"], **keys
+        )
 
 
 @cache
-def _client(account: str, service: str, region: str, endpoint: str) -> Any:
-    return boto3.session.Session().client(
-        service,
-        region_name=region,
-        endpoint_url=endpoint,
-        aws_access_key_id=account,
-        aws_secret_access_key="test",
-        config=Config(
-            user_agent_extra=SEEDING,
-            retries={"mode": "standard", "total_max_attempts": 2},
-            s3={"addressing_style": "path"},
-        ),
+def _root(account: str, service: str, region: str) -> Any:
+    config = Config(
+        user_agent_extra=SEEDING,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        s3={"addressing_style": "path"},
     )
+    return _make(service, region, aws_access_key_id=account, aws_secret_access_key="test", config=config)
 
 
 class Hands:
@@ -39,15 +44,14 @@ class Hands:
 
     def root(self, account: str, service: str, region: str = "us-east-1") -> Any:
         """A client with every right in the account."""
-        return _client(account, service, region, os.environ["AWS_ENDPOINT_URL"])
+        return _root(account, service, region)
 
     def owner(self, account: str, service: str, region: str = "us-east-1") -> Any:
-        """A client with the session of the account's administrator: what it does stands in the request log."""
-        minted = credentials.mint("role", account=account, session_name="console")
-        return boto3.session.Session().client(
+        """A client with the session of the account's administrator: its acts stand in the request log."""
+        minted = minting.mint("role", account=account, session_name="console")
+        return _make(
             service,
-            region_name=region,
-            endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+            region,
             aws_access_key_id=minted.access_key_id,
             aws_secret_access_key=minted.secret_access_key,
             aws_session_token=minted.session_token,
@@ -89,14 +93,3 @@ class Hands:
                 return status
             time.sleep(0.03)
         raise TimeoutError(f"{stack_id} does not settle")
-
-    def stack_ids(self, account: str, region: str) -> list[dict[str, Any]]:
-        """The stacks of a region that aren't deleted, as `ListStacks` describes them."""
-        cloudformation = self.root(account, "cloudformation", region)
-        try:
-            pages = cloudformation.get_paginator("list_stacks").paginate()
-            return [
-                s for page in pages for s in page["StackSummaries"] if s["StackStatus"] != "DELETE_COMPLETE"
-            ]
-        except ClientError:
-            return []

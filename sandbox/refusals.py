@@ -99,7 +99,7 @@ def spelled(situation: _Spellings, call: Call) -> Refusal:
 
 
 def denied(call: Call, reason: str) -> Refusal:
-    """Not authorized; `reason` is AWS's own ending, as in "with an explicit deny in a service control policy"."""
+    """Not authorized; `reason` is AWS's ending: "with an explicit deny in a service control policy"."""
     action = f"{iam_actions.SERVICE_TO_IAM_NAMESPACE.get(call.service, call.service)}:{call.action}"
     on_resource = (
         "" if call.resource in ("", "*") and call.service == "ec2" else f" on resource: {call.resource}"
@@ -139,7 +139,8 @@ def answer(call: Call, refusal: Refusal) -> Answer:
             return refusal.status, {**headers, "Content-Type": "text/xml;charset=UTF-8"}, body.encode()
         case "s3":
             body = (
-                f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>'
+                f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
+                f"<Message>{message}</Message>"
                 f"<RequestId>{call.request_id}</RequestId></Error>"
             )
             return refusal.status, {**headers, "Content-Type": "application/xml"}, body.encode()
@@ -187,5 +188,5 @@ def _name_the_resource(respond: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def install() -> None:
-    """AWS names the resource in its denials, ministack mostly doesn't; app.py looks this name up at each call."""
+    """AWS names the resource in its denials, ministack mostly doesn't; app.py looks this up at each call."""
     iam_actions.access_denied_response = _name_the_resource(iam_actions.access_denied_response)

@@ -67,7 +67,7 @@ _ours_unless_said_otherwise: tuple[str, ...] = ENABLED_UNLESS_SAID_OTHERWISE
 
 def enable_unless_said_otherwise(count: int | None) -> None:
     """How many regions an account has enabled when nothing else was said: at least the 17 defaults."""
-    global _ours_unless_said_otherwise
+    global _ours_unless_said_otherwise  # noqa: PLW0603 - one process, one cloud
     if count is None:
         _ours_unless_said_otherwise = ENABLED_UNLESS_SAID_OTHERWISE
         return
@@ -127,7 +127,8 @@ def _list_regions(payload: Mapping[str, Any]) -> tuple[int, dict[str, str], byte
 def _get_region_opt_status(payload: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
     region = payload.get("RegionName", "")
     if region not in ALL_REGIONS:
-        return responses.error_response_json("ValidationException", f"Region {region} is not valid", 400)
+        message = json.dumps({"__type": "ValidationException", "message": f"Region {region} is not valid"})
+        return 400, {"Content-Type": "application/json"}, message.encode()
     return _json({"RegionName": region, "RegionOptStatus": status(responses.get_account_id(), region)})
 
 

@@ -51,7 +51,7 @@ _last_number = 0
 
 def record(call: Call, *, status: int, error: str, fault: str = "") -> None:
     """Remember an answered call. `fault` names what was done to it on demand."""
-    global _last_number
+    global _last_number  # noqa: PLW0603 - one process, one cloud
     if SEEDING in call.user_agent:
         return
     with _lock:

@@ -69,7 +69,7 @@ def _old_stack(number: str, document: Document, template: str = "", **more: Any)
 
 
 def _file(name: str) -> tuple[str, dict[str, str]]:
-    """One of the product's templates that needs no rendering, with the tags that the product would give it."""
+    """One of the product's templates that needs no rendering, with the tags that the product gives it."""
     body = (_TEMPLATES / f"{name}.yaml").read_text(encoding="utf-8")
     digest = hashlib.sha256(body.encode()).hexdigest()
     return body, {"infosec:blueprint": name, "infosec:blueprint-digest": digest}
@@ -341,7 +341,7 @@ def _mozilla_community_it(number: str) -> None:
 
 @scenario("half-finished")
 def half_finished(number: str, _document: Document) -> dict[str, Any]:
-    """An earlier attempt stopped half way: roles live, the parent rolled back, one region right, one failed."""
+    """An earlier attempt stopped half way: roles live, parent rolled back, one region right, one failed."""
     _owner(number, accounts.get(number).name or "Half finished", "")
     home = company().home_region
     made = {"roles": _roles_stack(number, home)}
@@ -388,7 +388,7 @@ def _with_admission(number: str, region: str) -> str:
 
 @scenario("own-trails")
 def own_trails(number: str, _document: Document) -> dict[str, Any]:
-    """The owner's own trails: one for us-east-1 alone, one for all regions at home in eu-west-1, to their bucket."""
+    """The owner's own trails, to their own bucket: one for us-east-1, one for all regions from eu-west-1."""
     _owner(number)
     bucket = _bucket(number)
     return {

@@ -2,13 +2,14 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from sandbox import accounts, central, clock, company_file, credentials, regions, trails
+from sandbox import accounts, central, clock, company_file, minting, regions, trails
 from sandbox.accounts import Account
 from sandbox.company_file import CentralSide
 from sandbox.hands import Hands
@@ -24,6 +25,9 @@ SCENARIOS: dict[str, Scenario] = {}
 hands = Hands()
 _company: CentralSide | None = None
 
+# One scenario at a time: each restores the speed that it found.
+_playing = threading.Lock()
+
 # Seeding is no story that anybody watches: its stacks live this much faster.
 _SEEDING_SPEED = 200.0
 
@@ -37,7 +41,7 @@ def company() -> CentralSide:
 
 def read_company(path: Path) -> None:
     """Take the names from this file from now on."""
-    global _company
+    global _company  # noqa: PLW0603 - one process, one cloud
     _company = company_file.read(path)
 
 
@@ -77,13 +81,13 @@ def play_account(account: Account) -> None:
     administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
     try:
         iam.create_role(
-            RoleName=credentials.OWNER_ROLE,
+            RoleName=minting.OWNER_ROLE,
             AssumeRolePolicyDocument=json.dumps(trust),
             MaxSessionDuration=43200,
         )
-        iam.attach_role_policy(RoleName=credentials.OWNER_ROLE, PolicyArn=administrator)
-        iam.create_user(UserName=credentials.OWNER_USER)
-        iam.attach_user_policy(UserName=credentials.OWNER_USER, PolicyArn=administrator)
+        iam.attach_role_policy(RoleName=minting.OWNER_ROLE, PolicyArn=administrator)
+        iam.create_user(UserName=minting.OWNER_USER)
+        iam.attach_user_policy(UserName=minting.OWNER_USER, PolicyArn=administrator)
     except ClientError as error:
         if error.response["Error"]["Code"] != "EntityAlreadyExists":
             raise
@@ -144,9 +148,10 @@ def play(name: str, document: Mapping[str, Any]) -> dict[str, Any]:
     """
     play_it = SCENARIOS[name]
     number = str(document.get("account") or f"2{list(SCENARIOS).index(name) + 1:011d}")
-    before = clock.speed()
-    clock.set_speed(max(before, _SEEDING_SPEED))
-    try:
-        return {"scenario": name, "account": number, **play_it(number, document)}
-    finally:
-        clock.set_speed(before)
+    with _playing:
+        before = clock.speed()
+        clock.set_speed(max(before, _SEEDING_SPEED))
+        try:
+            return {"scenario": name, "account": number, **play_it(number, document)}
+        finally:
+            clock.set_speed(before)

@@ -45,7 +45,8 @@ PATCHES = (
     "simulation",
     "roles",
     "buckets",
-    "functions", "custom_resources",
+    "functions",
+    "custom_resources",
 )
 """Modules whose `install()` makes ministack behave as AWS does."""
 
@@ -148,5 +149,5 @@ def run(options: Options, listener: socket.socket) -> int:
     _quiet()
     asyncio.run(_serve(options, listener))
     sys.stdout.flush()
-    # Not sys.exit: Lambda and stack threads of ministack are not daemons, and nothing of ours is left to save.
+    # Not sys.exit: ministack's threads for functions and stacks are no daemons, and nothing is left to save.
     os._exit(0)

@@ -21,7 +21,7 @@ def current() -> Settings:
 
 def change(*, latency_ms: float | None = None, log_delivery_seconds: float | None = None) -> None:
     """Change what is given; ValueError when negative."""
-    global _current
+    global _current  # noqa: PLW0603 - one process, one cloud
     for value in (latency_ms, log_delivery_seconds):
         if value is not None and value < 0:
             raise ValueError("A setting can't be negative.")

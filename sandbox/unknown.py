@@ -8,8 +8,9 @@ from sandbox.calls import Call
 from sandbox.refusals import Refusal
 
 _IAM = """
-CreateUser GetUser ListUsers DeleteUser CreateRole GetRole ListRoles DeleteRole UpdateRole CreatePolicy GetPolicy
-GetPolicyVersion ListPolicyVersions CreatePolicyVersion DeletePolicyVersion ListPolicies DeletePolicy
+CreateUser GetUser ListUsers DeleteUser CreateRole GetRole ListRoles DeleteRole UpdateRole CreatePolicy
+GetPolicy GetPolicyVersion
+ListPolicyVersions CreatePolicyVersion DeletePolicyVersion ListPolicies DeletePolicy
 ListEntitiesForPolicy AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies PutRolePolicy GetRolePolicy
 DeleteRolePolicy ListRolePolicies AttachUserPolicy DetachUserPolicy ListAttachedUserPolicies CreateAccessKey
 ListAccessKeys DeleteAccessKey UpdateAccessKey CreateInstanceProfile DeleteInstanceProfile GetInstanceProfile
@@ -22,11 +23,12 @@ ListGroupsForUser AttachGroupPolicy DetachGroupPolicy ListAttachedGroupPolicies 
 DeleteGroupPolicy ListGroupPolicies GetAccountAuthorizationDetails ListAccountAliases CreateAccountAlias
 DeleteAccountAlias TagPolicy UntagPolicy ListPolicyTags
 """
+_STS = "GetCallerIdentity AssumeRole GetSessionToken GetFederationToken GetAccessKeyInfo"
 _CLOUDFORMATION = """
 CreateStack DescribeStacks ListStacks DeleteStack UpdateStack DescribeStackEvents DescribeStackResource
 DescribeStackResources ListStackResources GetTemplate ValidateTemplate ListExports ListImports CreateChangeSet
 DescribeChangeSet ExecuteChangeSet DeleteChangeSet ListChangeSets GetTemplateSummary
-UpdateTerminationProtection SetStackPolicy GetStackPolicy CancelUpdateStack ContinueUpdateRollback
+UpdateTerminationProtection SetStackPolicy GetStackPolicy CancelUpdateStack ContinueUpdateRollback RollbackStack
 """
 _S3 = """
 CreateBucket DeleteBucket ListAllMyBuckets ListBucket ListBucketVersions GetBucketLocation GetBucketPolicy
@@ -52,8 +54,8 @@ CreateTrail UpdateTrail DeleteTrail GetTrail DescribeTrails ListTrails GetTrailS
 PutEventSelectors GetEventSelectors AddTags ListTags RemoveTags LookupEvents
 """
 _LOGS = """
-CreateLogGroup DeleteLogGroup DescribeLogGroups CreateLogStream DeleteLogStream DescribeLogStreams PutLogEvents
-GetLogEvents FilterLogEvents PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource
+CreateLogGroup DeleteLogGroup DescribeLogGroups CreateLogStream DeleteLogStream DescribeLogStreams
+PutLogEvents GetLogEvents FilterLogEvents PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource
 ListTagsForResource
 """
 

@@ -1,4 +1,4 @@
-"""Do roles open only to those they trust, and credentials do only what their kind may do, until they expire?"""
+"""Do roles open only to those they trust, and do credentials only what their kind may, until they expire?"""
 
 import json
 import time
@@ -28,7 +28,7 @@ def trusting(principal: str, **condition: Any) -> str:
         "Action": "sts:AssumeRole",
     }
     if condition:
-        statement["Condition"] = {operator: values for operator, values in condition.items()}
+        statement["Condition"] = condition
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
@@ -137,7 +137,7 @@ def test_a_key_is_known_by_its_account(
     ],
 )
 def test_each_kind_is_who_it_says_and_reaches_iam_or_not(
-    sandbox: Sandbox, client: ClientFactory, account: str, kind: str, arn: str, iam_works: bool
+    sandbox: Sandbox, client: ClientFactory, account: str, *, kind: str, arn: str, iam_works: bool
 ) -> None:
     minted = sandbox.credentials(account=account, kind=kind)
     assert minted.access_key_id.startswith("AKIA" if kind == "long-lived" else "ASIA")

@@ -13,7 +13,7 @@ from sandbox.client import Sandbox, SandboxError
 from tests.sandbox.conftest import ClientFactory
 from tests.sandbox.steering import keys, refused
 
-CALLS = {
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "cloudformation": ("list_stacks", {}),
     "sts": ("get_caller_identity", {}),
     "iam": ("list_roles", {}),

@@ -79,7 +79,7 @@ def test_the_account_service_checks_rights(cloud: str, client: ClientFactory) ->
     ],
 )  # fmt: skip
 def test_a_region_that_is_not_enabled_looks_like_bad_credentials(
-    client: ClientFactory, account: str, service: str, operation: str, code: str, message: str
+    client: ClientFactory, account: str, *, service: str, operation: str, code: str, message: str
 ) -> None:
     assert refused(getattr(client(service, account, "ap-east-1"), operation)) == (code, message)
     getattr(client(service, account, "eu-south-1"), operation)()

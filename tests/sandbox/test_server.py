@@ -75,6 +75,7 @@ def test_a_bad_scenario_ends_the_start(tmp_path: Any) -> None:
         capture_output=True,
         text=True,
         timeout=30,
+        check=False,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert ended.returncode != 0
@@ -102,7 +103,7 @@ def test_a_bad_scenario_ends_the_start(tmp_path: Any) -> None:
     ],
 )
 def test_what_is_not_offered_is_refused_in_the_right_protocol(
-    client: ClientFactory, account: str, service: str, operation: str, arguments: dict[str, Any], code: str
+    client: ClientFactory, account: str, *, service: str, operation: str, arguments: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(ClientError) as refused:
         getattr(client(service, account), operation)(**arguments)

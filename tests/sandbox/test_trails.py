@@ -51,14 +51,16 @@ def own_bucket(client: ClientFactory, account: str) -> str:
 
 def template(**properties: Any) -> str:
     return json.dumps({
-        "Resources": {"Trail": {"Type": "AWS::CloudTrail::Trail", "Properties": {"IsLogging": True, **properties}}}
+        "Resources": {
+            "Trail": {"Type": "AWS::CloudTrail::Trail", "Properties": {"IsLogging": True, **properties}}
+        }
     })  # fmt: skip
 
 
 def failed_reason(stacks: Any, name: str) -> str:
     events = stacks.describe_stack_events(StackName=name)["StackEvents"]
     return next(
-        e["ResourceStatusReason"]
+        str(e["ResourceStatusReason"])
         for e in events
         if e["ResourceStatus"] == "CREATE_FAILED" and e["LogicalResourceId"] == "Trail"
     )
@@ -252,7 +254,8 @@ def test_a_stack_reports_what_cloudtrail_refuses(
     assert settled(stacks, "refused") == "ROLLBACK_COMPLETE"
     reason = failed_reason(stacks, "refused")
     assert reason.startswith(
-        f'Resource handler returned message: "Invalid request provided: {inner} (Service: CloudTrail, Status Code: 400'
+        f'Resource handler returned message: "Invalid request provided: {inner} '
+        "(Service: CloudTrail, Status Code: 400"
     )
     assert reason.endswith(f"HandlerErrorCode: {code})")
 
