@@ -29,8 +29,11 @@ class NotFinished(Exception):
     """The run stopped before its end, or took too long. The text holds what the page said."""
 
 
+BEGAN = time.monotonic()
+
+
 def say(words: str) -> None:
-    print(words, flush=True)
+    print(f"{time.monotonic() - BEGAN:5.1f} s  {words}", flush=True)
 
 
 def hand_over(visitor: Visitor, owner: Owner, company: Company) -> None:
@@ -79,7 +82,7 @@ def onboard(visitor: Visitor, owner: Owner, company: Company) -> None:
 
 def check(stack: Stack) -> bool:
     company = load_company(COMPANY_FILE)
-    owner = Owner.of(stack.cloud, ACCOUNT)
+    owner = Owner(stack.cloud, ACCOUNT)
     old = find_old_role(owner, company)
     say(f"Before: {f'the old stack {old.stack_name} in {old.region}' if old else 'no old stack'}")
     onboard(Visitor(stack.address), owner, company)
@@ -90,12 +93,11 @@ def check(stack: Stack) -> bool:
 
 
 def main() -> int:
-    began = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="demo-check-"))
     options = Options(directory, speed=100, poll_seconds=0.5)
     try:
         with running(options) as stack:
-            say(f"Started in {time.monotonic() - began:.1f} s: {stack.address}")
+            say(f"Started: {stack.address}")
             try:
                 is_true = check(stack)
             except (NotFinished, PageRefused, RuntimeError) as error:
@@ -108,8 +110,7 @@ def main() -> int:
         return 1
     if is_true:
         shutil.rmtree(directory, ignore_errors=True)
-    took = f"after {time.monotonic() - began:.1f} s"
-    say(f"demo-check: passed {took}" if is_true else f"demo-check: FAILED {took}; logs in {directory}")
+    say("demo-check: passed" if is_true else f"demo-check: FAILED; logs in {directory}")
     return 0 if is_true else 1
 
 

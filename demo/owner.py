@@ -1,7 +1,7 @@
 """What does an account's owner do at AWS? Through boto3, with an administrator's session in the account."""
 
 import time
-from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -11,17 +11,21 @@ from botocore.exceptions import ClientError
 from demo.cloud import StandIn
 
 
-@dataclass(frozen=True, slots=True)
 class Owner:
     """The owner of one account of the stand-in cloud."""
 
-    cloud: StandIn
-    account: str
-    keys: dict[str, str]
-
-    @classmethod
-    def of(cls, cloud: StandIn, account: str) -> "Owner":
-        return cls(cloud, account, cloud.credentials("role", account=account))
+    def __init__(self, cloud: StandIn, account: str) -> None:
+        self.cloud = cloud
+        self.account = account
+        keys = cloud.credentials("role", account=account)
+        # One session for all clients: each loads its services' models once.
+        self._session = boto3.session.Session(
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._making = Lock()
 
     def enabled_regions(self) -> tuple[str, ...]:
         known = self.cloud.ask("GET", "accounts")["accounts"]
@@ -30,15 +34,14 @@ class Owner:
         )
 
     def client(self, service: str, region: str) -> Any:
-        session = boto3.session.Session(
-            aws_access_key_id=self.keys["AccessKeyId"],
-            aws_secret_access_key=self.keys["SecretAccessKey"],
-            aws_session_token=self.keys["SessionToken"],
-            region_name=region,
-        )
-        config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
-        make: Any = session.client
-        return make(service, endpoint_url=self.cloud.address, config=config)
+        with self._making:
+            if (service, region) not in self._clients:
+                make: Any = self._session.client
+                config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
+                self._clients[service, region] = make(
+                    service, region_name=region, endpoint_url=self.cloud.address, config=config
+                )
+            return self._clients[service, region]
 
     def create_hand_over_role(self, template: str, *, region: str, stack_name: str) -> None:
         """Create the stack that the wizard offers, as its template is; returns when it is complete."""

@@ -44,7 +44,7 @@ def test_an_owner_clicks_from_sign_in_to_verified_and_sees_each_region_go_live(
     page: Page, stack: Stack
 ) -> None:
     company = load_company(COMPANY_FILE)
-    owner = Owner.of(stack.cloud, ACCOUNT)
+    owner = Owner(stack.cloud, ACCOUNT)
     old = find_old_role(owner, company)
     assert old is not None
 
@@ -101,6 +101,6 @@ def test_without_javascript_an_owner_finishes_with_pasted_credentials(
     page.locator("#next-act").click()
     acts.approve(page)
     page.locator("[data-run-status=verified]").wait_for(timeout=120_000)
-    owner = Owner.of(stack.cloud, number)
+    owner = Owner(stack.cloud, number)
     company = load_company(COMPANY_FILE)
     assert [str(claim) for claim in claims(owner, company, None) if not claim.holds] == []
