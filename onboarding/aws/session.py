@@ -4,6 +4,7 @@ Never falls back to the worker's own identity: whoever asks for a session of som
 gets exactly those or an error.
 """
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -183,12 +184,13 @@ def _config(cloud: Cloud) -> Config:
 def _assert_complete(credentials: TemporaryCredentials) -> None:
     """botocore takes missing credentials for a wish to use the worker's own: refuse them here."""
     parts = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
-    if not all(part and part.strip() for part in parts):
+    # White space comes of a broken line in what was pasted, and could never be sent.
+    if not all(part and not re.search(r"\s", part) for part in parts):
         raise AwsFailure(
             Failure(
                 kind=FailureKind.OURS,
                 code="IncompleteCredentials",
-                message="Key id, secret and session token are all required.",
+                message="Key id, secret and session token are all required, each without white space.",
             )
         )
 

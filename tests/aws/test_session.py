@@ -23,6 +23,7 @@ ROLE_ARN = "arn:aws:iam::484535289196:role/InfosecOnboardingHandover"
         ("ASIA", "", "t"),
         ("ASIA", "s", ""),
         (" ", "s", "t"),
+        ("ASIA", "s", "t\n2"),
         (None, "s", "t"),
         ("ASIA", None, "t"),
     ],
