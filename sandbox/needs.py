@@ -244,13 +244,27 @@ def handler_actions(resource_type: str, deed: Deed) -> tuple[str, ...]:
     return tuple((handlers.get(deed) or {}).get("permissions") or ())
 
 
+_ARNS: dict[str, Callable[[Resource], str]] = {
+    "AWS::S3::Bucket": lambda r: f"arn:aws:s3:::{r.name('BucketName', 63, lowercase=True)}",
+    "AWS::SNS::Topic": lambda r: _arn("sns", r.name("TopicName", 256)),
+    "AWS::Logs::LogGroup": lambda r: _arn("logs", f"log-group:{r.name('LogGroupName', 512)}"),
+    "AWS::IAM::User": lambda r: _arn("iam", f"user/{r.name('UserName')}", region=False),
+}
+
+
+def _target(resource: Resource) -> str:
+    if resource.physical_id.startswith("arn:"):
+        return resource.physical_id
+    named = _ARNS.get(resource.resource_type)
+    return named(resource) if named else "*"
+
+
 def _by_schema(deed: Deed, resource: Resource) -> Iterable[Need]:
     """The first listed action that does the deed, on the type's own kind of resource."""
     for action in handler_actions(resource.resource_type, deed):
         service, _, verb = action.partition(":")
-        if verb.startswith(_VERBS[deed]) and service != "iam":
-            name = resource.physical_id
-            yield Need(f"{service.lower()}:{verb}", name if name.startswith("arn:") else "*")
+        if verb.startswith(_VERBS[deed]) and verb != "PassRole":
+            yield Need(f"{service.lower()}:{verb}", _target(resource))
             return
 
 

@@ -25,6 +25,7 @@ class Operation:
     stop_reason: str = ""
     failed: list[str] = field(default_factory=list)
     children: list["Operation"] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def stop(self, reason: str) -> None:
         """Start nothing new; the first reason counts. Nested stacks stop too."""
@@ -45,6 +46,9 @@ class Operation:
             except TimeoutError:
                 continue
 
+
+FORGOTTEN = "forgotten"
+"""Why an operation stops when the stand-in forgets everything: it leaves what it has made to nobody."""
 
 _running: dict[str, Operation] = {}
 
@@ -73,3 +77,10 @@ def end(operation: Operation) -> None:
 def running(stack_id: str) -> Operation | None:
     """What goes on in this stack, if anything."""
     return _running.get(stack_id)
+
+
+def forget_all() -> None:
+    """Let every operation stop where it is; may be called from any thread."""
+    for operation in list(_running.values()):
+        operation.loop.call_soon_threadsafe(operation.stop, FORGOTTEN)
+    _running.clear()

@@ -266,6 +266,15 @@ def _may_read(bucket: str, key: str) -> bool:
     return True
 
 
+def _forgetting(original: Callable[[], None]) -> Callable[[], None]:
+    def reset() -> None:
+        operations.forget_all()
+        _tokens.clear()
+        original()
+
+    return reset
+
+
 _WRAPPED: dict[str, Callable[[Handler], Handler]] = {
     "CreateStack": _create_stack,
     "UpdateStack": _update_stack,
@@ -285,6 +294,8 @@ def install() -> None:
         actions[action] = _answering_tokens(action, actions[action])
     for action, handler in descriptions.HANDLERS.items():
         actions[action] = handler(actions[action])
+    handlers._resolve_stack = descriptions.resolve
+    cloudformation.reset = _forgetting(cloudformation.reset)
     resolve = _resolve_document(helpers._resolve_document)
     for module in (helpers, handlers, changesets):
         if hasattr(module, "_resolve_document"):

@@ -107,7 +107,7 @@ async def _create(operation: Operation, *, disable_rollback: bool, retain_except
             operation.stop(str(refused))
     if not operation.stopped.is_set():
         events.tell_stack(stack, "CREATE_COMPLETE")
-    elif operation.stop_reason == "deleted":
+    elif operation.stop_reason in ("deleted", operations.FORGOTTEN):
         return
     elif disable_rollback:
         stack["_failed_operation"] = _for_rollback_stack(operation, retain_except_on_create)

@@ -13,7 +13,7 @@ from ministack.services.cloudformation import stacks as ministack_stacks
 
 from sandbox import clock, declared, events, ordering, resources
 from sandbox.events import Record
-from sandbox.operations import Operation
+from sandbox.operations import FORGOTTEN, Operation
 
 
 class _Update:
@@ -108,6 +108,8 @@ async def run(
             declared.publish_outputs(stack, {n: r for n, r in stack["_resources"].items() if n in before})
         except ValueError as refused:
             operation.stop(str(refused))
+    if operation.stop_reason == FORGOTTEN:
+        return
     if operation.stopped.is_set():
         await _go_back(
             update, disable_rollback=disable_rollback, retain_except_on_create=retain_except_on_create

@@ -356,3 +356,21 @@ def test_a_foreign_topic_that_does_not_admit_the_account_refuses(
         ),
     )
     assert "SNS:Publish" in failure(cloudformation, "s") or "sns:Publish" in failure(cloudformation, "s")
+
+
+def test_a_rollback_that_is_stuck_goes_on_when_the_resource_is_skipped(cloudformation: Any) -> None:
+    code = """
+        status = "FAILED" if event["RequestType"] == "Update" else "SUCCESS"
+        cfnresponse.send(event, context, status, {"said": "x"}, "thing", reason="stuck")
+        """
+    create(cloudformation, "s", template(code, Version="1"))
+    cloudformation.update_stack(
+        StackName="s", Capabilities=["CAPABILITY_IAM"], TemplateBody=template(code, Version="2")
+    )
+    stack = settled(cloudformation, "s", 60)
+    assert (stack["StackStatus"], stack["StackStatusReason"]) == (
+        "UPDATE_ROLLBACK_FAILED",
+        "The following resource(s) failed to update: [Custom].",
+    )
+    cloudformation.continue_update_rollback(StackName="s", ResourcesToSkip=["Custom"])
+    assert settled(cloudformation, "s", 60)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.client import Sandbox
 from tests.sandbox.stack_steps import body, refusal, role, settled, told, topic
 
 ClientFactory = Callable[..., Any]
@@ -422,3 +423,30 @@ def test_the_simulator_takes_context_and_pages(client: ClientFactory, account: s
         )[0]
         == "InvalidInput"
     )
+
+
+def test_credentials_that_expire_on_the_way_fail_the_stack_and_its_rollback(
+    cloud: str, client: ClientFactory, account: str
+) -> None:
+    control = Sandbox(cloud)
+    control.account(account)
+    keys = control.credentials(account=account, duration_seconds=1)
+    owner = {
+        "AccessKeyId": keys.access_key_id,
+        "SecretAccessKey": keys.secret_access_key,
+        "SessionToken": keys.session_token,
+    }
+    document = json.loads(body(T=topic(), Role=role()))
+    document["Resources"]["Role"]["DependsOn"] = "Last"
+    # One after the other: more than a second even on the tests' clock.
+    for number in range(150):
+        document["Resources"][f"T{number}"] = topic(DependsOn=f"T{number - 1}" if number else "T")
+    document["Resources"]["Last"] = topic(DependsOn="T149")
+    client("cloudformation", credentials=owner).create_stack(
+        StackName="s", TemplateBody=json.dumps(document), Capabilities=["CAPABILITY_IAM"]
+    )
+    as_root = client("cloudformation", account)
+    assert settled(as_root, "s")["StackStatus"] == "ROLLBACK_FAILED"
+    assert "The security token included in the request is expired" in failures(as_root, "s")[-1]
+    code = refusal(client("cloudformation", credentials=owner).list_stacks)[0]
+    assert code == "ExpiredToken"

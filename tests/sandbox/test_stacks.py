@@ -385,3 +385,52 @@ def test_many_stacks_at_once_do_not_hold_up_the_server(cloudformation: Any) -> N
         for n in range(60)
     ]
     assert {settled(cloudformation, one)["StackStatus"] for one in ids} == {"CREATE_COMPLETE"}
+
+
+def waiting(seconds: int) -> dict[str, Any]:
+    """Resources that keep a stack busy for so many real seconds."""
+    return {
+        "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "Wait": {
+            "Type": "AWS::CloudFormation::WaitCondition",
+            "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": str(seconds)},
+        },
+    }
+
+
+def test_a_stack_that_is_being_changed_is_neither_changed_nor_deleted(cloudformation: Any) -> None:
+    stack_id = cloudformation.create_stack(StackName="busy", TemplateBody=body(T=topic()))["StackId"]
+    settled(cloudformation, "busy")
+    cloudformation.update_stack(StackName="busy", TemplateBody=body(T=topic(), **waiting(1)))
+    assert refusal(cloudformation.delete_stack, StackName="busy") == (
+        "ValidationError",
+        "Stack [busy] cannot be deleted while in status UPDATE_IN_PROGRESS",
+    )
+    assert refusal(cloudformation.update_stack, StackName="busy", TemplateBody=body(T=topic("x"))) == (
+        "ValidationError",
+        f"Stack:{stack_id} is in UPDATE_IN_PROGRESS state and can not be updated.",
+    )
+    cloudformation.cancel_update_stack(StackName="busy")
+    assert settled(cloudformation, "busy")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_an_update_without_rollback_can_be_rolled_back_later(cloudformation: Any) -> None:
+    cloudformation.create_stack(StackName="tidy", TemplateBody=body(T=topic("kept-name")))
+    settled(cloudformation, "tidy")
+    cloudformation.update_stack(
+        StackName="tidy", TemplateBody=body(T=topic("kept-name"), Bad=broken()), DisableRollback=True
+    )
+    assert settled(cloudformation, "tidy")["StackStatus"] == "UPDATE_FAILED"
+    cloudformation.rollback_stack(StackName="tidy")
+    assert settled(cloudformation, "tidy")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_stack_that_failed_without_rollback_can_be_rolled_back_later(cloudformation: Any) -> None:
+    cloudformation.create_stack(
+        StackName="later",
+        TemplateBody=body(Good=topic(), Bad=broken(DependsOn="Good")),
+        OnFailure="DO_NOTHING",
+    )
+    assert settled(cloudformation, "later")["StackStatus"] == "CREATE_FAILED"
+    cloudformation.rollback_stack(StackName="later")
+    assert settled(cloudformation, "later")["StackStatus"] == "ROLLBACK_COMPLETE"
