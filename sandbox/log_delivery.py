@@ -5,11 +5,11 @@ While a trail logs, each region it covers delivers the account's calls there as 
 asked anew each time: an account that is no longer admitted sees `LatestDeliveryError`, as at AWS.
 """
 
+import asyncio
 import gzip
 import json
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +24,9 @@ from sandbox.trails import Deliveries, Trail
 logger = logging.getLogger("sandbox")
 
 _LOOK_EVERY_SECONDS = 0.1
+
+# A task that nobody holds may be collected.
+_tasks: list[asyncio.Task[None]] = []
 
 
 def _started(trail: Trail, account: str, region: str) -> dict[str, Any]:
@@ -117,26 +120,32 @@ def deliver(trail: Trail, account: str, region: str, log: Deliveries) -> None:
         _notify(trail, key, log)
 
 
-def look_round() -> None:
-    """Deliver whatever is due now."""
+def _is_due(log: Deliveries) -> bool:
+    now, pause = clock.now(), settings.current().log_delivery_seconds
+    if log.due_at is None:
+        log.due_at, log.seen_request = now + pause, request_log.last_number()
+        return False
+    if now < log.due_at:
+        return False
+    log.due_at = now + max(pause, 0.5)
+    return True
+
+
+async def _look_round() -> None:
     for trail in trails.all_trails():
-        if not trail.logging:
-            continue
-        for account, region in trail.places():
+        for account, region in trail.places() if trail.logging else ():
             log = trail.deliveries.setdefault((account, region), Deliveries())
-            now, pause = clock.now(), settings.current().log_delivery_seconds
-            if log.due_at is None:
-                log.due_at, log.seen_request = now + pause, request_log.last_number()
-            elif now >= log.due_at:
-                log.due_at = now + max(pause, 0.5)
+            if _is_due(log):
                 deliver(trail, account, region, log)
+                # Requests come first, however many logs are due.
+                await asyncio.sleep(0)
 
 
-def _keep_looking() -> None:
+async def _keep_looking() -> None:
     while True:
-        time.sleep(_LOOK_EVERY_SECONDS)
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
         try:
-            look_round()
+            await _look_round()
         except Exception:
             logger.exception("log delivery failed")
 
@@ -150,5 +159,8 @@ def hurry(seconds: float) -> None:
 
 
 def install() -> None:
-    """Start looking for logs that are due; ministack delivers none."""
-    threading.Thread(target=_keep_looking, name="log-delivery", daemon=True).start()
+    """Start looking for logs that are due; ministack delivers none.
+
+    On the server's own loop: S3 walks through its objects there, and nobody may add one meanwhile.
+    """
+    _tasks.append(asyncio.get_running_loop().create_task(_keep_looking()))

@@ -28,7 +28,8 @@ _CLOUDFORMATION = """
 CreateStack DescribeStacks ListStacks DeleteStack UpdateStack DescribeStackEvents DescribeStackResource
 DescribeStackResources ListStackResources GetTemplate ValidateTemplate ListExports ListImports CreateChangeSet
 DescribeChangeSet ExecuteChangeSet DeleteChangeSet ListChangeSets GetTemplateSummary
-UpdateTerminationProtection SetStackPolicy GetStackPolicy CancelUpdateStack ContinueUpdateRollback RollbackStack
+UpdateTerminationProtection SetStackPolicy GetStackPolicy CancelUpdateStack ContinueUpdateRollback
+RollbackStack
 """
 _S3 = """
 CreateBucket DeleteBucket ListAllMyBuckets ListBucket ListBucketVersions GetBucketLocation GetBucketPolicy
