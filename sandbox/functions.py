@@ -11,6 +11,7 @@ from importlib import resources as files
 from typing import Any
 
 from ministack.core import lambda_runtime
+from ministack.core.responses import error_response_json
 from ministack.services import iam, lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -99,6 +100,18 @@ def _create_function(original: Any) -> Any:
     return create
 
 
+def _create_by_call(original: Any) -> Any:
+    def create(data: Record) -> Any:
+        refusal = runtime_refusal(data.get("Runtime", ""), "create") or _role_refusal(
+            str(data.get("Role", ""))
+        )
+        if refusal:
+            return error_response_json("InvalidParameterValueException", refusal, 400)
+        return original(data)
+
+    return create
+
+
 def _update_function(original: Any) -> Any:
     def update(physical_id: str, old_props: Record, new_props: Record, *rest: Any) -> Any:
         refusal = runtime_refusal(new_props.get("Runtime", ""), "update") or _role_refusal(
@@ -182,5 +195,7 @@ def install() -> None:
     handler["create"] = _create_function(handler["create"])
     handler["update"] = _update_function(handler["update"])
     handler["delete"] = _delete_function(handler["delete"])
+    # CreateFunction is looked up anew for each call.
+    lambda_svc._create_function = _create_by_call(lambda_svc._create_function)
     lambda_runtime.Worker.invoke = _on_the_clock(lambda_runtime.Worker.invoke)
     lambda_runtime._detect_runtime_binary = _living_faster(lambda_runtime._detect_runtime_binary)

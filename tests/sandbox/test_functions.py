@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.stack_steps import settled, told
+from tests.sandbox.stack_steps import refusal, settled, told
 
 ClientFactory = Callable[..., Any]
 LAMBDA = {
@@ -374,3 +374,20 @@ def test_a_rollback_that_is_stuck_goes_on_when_the_resource_is_skipped(cloudform
     )
     cloudformation.continue_update_rollback(StackName="s", ResourcesToSkip=["Custom"])
     assert settled(cloudformation, "s", 60)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_lambda_itself_refuses_what_it_refuses_in_stacks(client: ClientFactory, account: str) -> None:
+    iam = client("iam", account)
+    arn = iam.create_role(RoleName="f", AssumeRolePolicyDocument=json.dumps(LAMBDA))["Role"]["Arn"]
+    request = {"FunctionName": "f", "Handler": "index.handler", "Code": {"ZipFile": b"x"}}
+    create_function = client("lambda", account).create_function
+    code, words = refusal(create_function, **request, Runtime="python2.7", Role=arn)
+    assert code == "InvalidParameterValueException"
+    assert words.startswith(
+        "The runtime parameter of python2.7 is no longer supported for creating or updating"
+    )
+    nobody = f"arn:aws:iam::{account}:role/nobody"
+    assert refusal(create_function, **request, Runtime="python3.12", Role=nobody) == (
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda.",
+    )

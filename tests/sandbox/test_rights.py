@@ -450,3 +450,57 @@ def test_credentials_that_expire_on_the_way_fail_the_stack_and_its_rollback(
     assert "The security token included in the request is expired" in failures(as_root, "s")[-1]
     code = refusal(client("cloudformation", credentials=owner).list_stacks)[0]
     assert code == "ExpiredToken"
+
+
+@pytest.mark.parametrize(
+    ("resource", "rights", "missing"),
+    [
+        (
+            {"Type": "AWS::CloudTrail::Trail", "Properties": {"S3BucketName": "b", "IsLogging": True}},
+            [],
+            "cloudtrail:CreateTrail on resource: arn:aws:cloudtrail:us-west-2:{account}:trail/s-Thing-",
+        ),
+        (
+            {"Type": "AWS::CloudTrail::Trail", "Properties": {"S3BucketName": "b", "IsLogging": True}},
+            ["cloudtrail:CreateTrail"],
+            "cloudtrail:StartLogging on resource: ",
+        ),
+        (topic(), [], "sns:CreateTopic on resource: arn:aws:sns:us-west-2:{account}:s-Thing-"),
+        (
+            {
+                "Type": "Custom::Thing",
+                "Properties": {"ServiceToken": "arn:aws:lambda:us-west-2:111122223333:function:f"},
+            },
+            [],
+            "lambda:InvokeFunction on resource: arn:aws:lambda:us-west-2:111122223333:function:f",
+        ),
+        (
+            {"Type": "Custom::Thing", "Properties": {"ServiceToken": "arn:aws:sns:us-west-2:111122223333:t"}},
+            [],
+            "sns:Publish on resource: arn:aws:sns:us-west-2:111122223333:t",
+        ),
+        (
+            {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Runtime": "python3.12",
+                    "Handler": "index.handler",
+                    "Code": {"ZipFile": "pass"},
+                    "Role": "arn:aws:iam::111122223333:role/r",
+                },
+            },
+            ["lambda:*"],
+            "iam:PassRole on resource: arn:aws:iam::111122223333:role/r",
+        ),
+        ({"Type": "AWS::S3::Bucket"}, [], "s3:CreateBucket on resource: arn:aws:s3:::s-thing-"),
+    ],
+)
+def test_each_type_needs_its_own_rights(
+    client: ClientFactory, account: str, assumed: Owner, resource: Any, rights: list[str], missing: str
+) -> None:
+    cloudformation = client("cloudformation", credentials=assumed(allow("cloudformation:*", *rights)))
+    cloudformation.create_stack(StackName="s", TemplateBody=body(Thing=resource))
+    assert settled(cloudformation, "s")["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert (
+        f"is not authorized to perform: {missing.format(account=account)}" in failures(cloudformation, "s")[0]
+    )
