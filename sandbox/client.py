@@ -103,7 +103,7 @@ class Sandbox:
         while time.monotonic() < until:
             try:
                 self._ask("GET", "health")
-            except OSError:
+            except (OSError, SandboxError):
                 time.sleep(0.05)
             else:
                 return

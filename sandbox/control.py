@@ -1,6 +1,6 @@
 """How is the stand-in steered? Plain JSON under `/_sandbox/`, on the stand-in's own port.
 
-    GET    health                           {"ready": true, "version": …}
+    GET    health                           {"ready": true}; 503 until everything is seeded
     POST   reset                            forget everything, seed the central side again (not with ?bare=1)
     GET    settings      POST settings      {"speed", "latency_ms", "log_delivery_seconds", "durations"}
     GET    faults        POST faults        a fault's fields (sandbox.faults.Fault); answers it
@@ -42,11 +42,17 @@ Query = Mapping[str, str]
 Document = Mapping[str, Any]
 
 
+class NotYet(Exception):
+    """The seeds are still being sown."""
+
+
 class NotThere(LookupError):
     """What was asked for doesn't exist."""
 
 
 def health(_query: Query, _document: Document) -> Any:
+    if not seeds.sown.is_set():
+        raise NotYet("The stand-in is still being seeded.")
     return {"ready": True, "emulator": f"ministack {ministack_app._version()}"}
 
 
@@ -222,6 +228,8 @@ async def handle(scope: Mapping[str, Any], body: bytes) -> Answer:
     try:
         document = json.loads(body) if body else {}
         return _json(200, await asyncio.to_thread(_act, method, path, query, document))
+    except NotYet as error:
+        return _json(503, {"error": str(error)})
     except NotThere as error:
         return _json(404, {"error": str(error)})
     except (ValueError, LookupError, TypeError) as error:

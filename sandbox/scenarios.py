@@ -54,7 +54,7 @@ def _owner(number: str, name: str = "", alias: str = "") -> None:
         Account(
             number,
             name=name or known.name or "An owner's account",
-            alias=alias,
+            alias=alias or known.alias,
             opted_in=known.opted_in,
             management_account=known.management_account,
         )

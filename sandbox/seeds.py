@@ -25,6 +25,9 @@ SCENARIOS: dict[str, Scenario] = {}
 hands = Hands()
 _company: CentralSide | None = None
 
+sown = threading.Event()
+"""Set once everything that was asked for at the start is there."""
+
 # One scenario at a time: each restores the speed that it found.
 _playing = threading.Lock()
 

@@ -6,7 +6,6 @@ what another replaced.
 
 import asyncio
 import importlib
-import importlib.util
 import logging
 import os
 import resource
@@ -68,10 +67,9 @@ class Options:
 
 
 def install_patches() -> None:
-    """Apply each patch module that exists, once."""
+    """Apply each patch module, once."""
     for name in PATCHES:
-        if importlib.util.find_spec(f"sandbox.{name}") is not None:
-            importlib.import_module(f"sandbox.{name}").install()
+        importlib.import_module(f"sandbox.{name}").install()
 
 
 def _application(options: Options) -> Callable[..., Any]:
@@ -95,6 +93,7 @@ def _seed(options: Options) -> None:
     seeds.play_central_side()
     if options.seed:
         seeds.play(options.seed, {})
+    seeds.sown.set()
 
 
 def _quiet() -> None:
