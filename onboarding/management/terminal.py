@@ -30,14 +30,10 @@ def plan_lines(run: Run) -> Iterator[str]:
         return
     yield f"Plan for account {run.account.number} {run.account.name}, home region {page.plan.home_region}"
     yield from _writes(page)
-    changed = [region.region for region in page.regions if region.is_changed]
-    right = [region.region for region in page.regions if not region.is_changed]
-    if changed:
-        yield f"  CloudTrail is switched on in {len(changed)} regions:"
-        yield from _columns(changed)
-    if right:
-        yield f"  Already right in {len(right)} regions, left as they are:"
-        yield from _columns(right)
+    for group in page.regions:
+        what = "CloudTrail is switched on" if group.is_changed else "Already right, left as it is,"
+        yield f"  {what} in {len(group.regions)} regions. {group.why}".rstrip()
+        yield from _columns([region for region, _place in group.regions])
     for note in page.notes:
         where = f" ({', '.join(note.regions)})" if note.regions else ""
         yield f"  Note: {note.words}{where}"
@@ -64,12 +60,9 @@ def trouble_lines(trouble: Trouble | None) -> Iterator[str]:
     """What happened, what it means and the one thing to do; then AWS's own words."""
     if trouble is None:
         return
-    if trouble.remedy is None:
-        yield f"Reason: {trouble.code}"
-    else:
-        remedy = trouble.remedy
-        yield f"{remedy.title}"
-        yield from (str(words) for words in (remedy.happened, remedy.meaning, remedy.act) if str(words))
+    remedy = trouble.remedy
+    yield f"{remedy.title}."
+    yield from (str(words) for words in (remedy.happened, remedy.meaning, remedy.act) if str(words))
     yield from (f"  {label}: {value}" for label, value in trouble.details)
 
 
@@ -127,5 +120,5 @@ class Follower:
 
 def _row(row: RegionRow) -> str:
     mark = _MARKS.get(row.state, "  ")
-    reason = f"  {row.trouble.remedy.title if row.trouble.remedy else row.trouble.code}" if row.trouble else ""
+    reason = f"  {row.trouble.remedy.title}" if row.trouble else ""
     return f"  [{mark}] {row.region:<16}{row.state.label!s:<28}{row.stack_status}{reason}".rstrip()

@@ -113,8 +113,9 @@ class Owner:
         return self.cloud.credentials(account=self.account.number, kind=kind, **more)
 
     def client(self, service: str, region: str = "us-west-2") -> Any:
-        make: Any = boto3.Session(**self.keys().for_boto3(), region_name=region).client
-        return make(service, endpoint_url=self.cloud.url)
+        keys: dict[str, Any] = self.keys().for_boto3()
+        make: Any = boto3.client
+        return make(service, region_name=region, endpoint_url=self.cloud.url, **keys)
 
     def create_role(self) -> str:
         """The hand-over role, by the template that the portal offers; its ARN."""
@@ -134,7 +135,9 @@ class Owner:
     def _choose(self, run: Run) -> Run:
         """Let the owner's choices leave out what this owner's test does not need."""
         skipped = set(ALL_REGIONS) - set(self.regions)
-        Run.objects.filter(pk=run.pk).update(choices={"regions": dict.fromkeys(sorted(skipped), "skip")} if skipped else {})
+        Run.objects.filter(pk=run.pk).update(
+            choices={"regions": dict.fromkeys(sorted(skipped), "skip")} if skipped else {}
+        )
         return run
 
     def hand_over_credentials(self, kind: str = "role", **more: Any) -> Run:
@@ -175,21 +178,19 @@ class Owner:
 
 
 @pytest.fixture
-def owner_of(
-    cloud: Sandbox, transactional_db: None, django_user_model: type[User]
-) -> Callable[..., Owner]:
+def owner_of(cloud: Sandbox, transactional_db: None, django_user_model: type[User]) -> Callable[..., Owner]:
     """`owner_of("old-stack")`: an owner, registered, whose account is in that scenario's state."""
 
     def make(scenario: str = "empty", *, everywhere: bool = False, **said: Any) -> Owner:
         number = str(100_000_000_000 + uuid.uuid4().int % 899_999_999_999)
-        enabled = cloud.account(number, name="An owner's account", alias=f"owner-{number}", enabled_opt_in_regions=0)
+        enabled = cloud.account(
+            number, name="An owner's account", alias=f"owner-{number}", enabled_opt_in_regions=0
+        )
         assert set(enabled) == set(ALL_REGIONS)
         regions = tuple(enabled) if everywhere else FEW_REGIONS
         cloud.scenario(scenario, account=number, **said)
         user = django_user_model.objects.create_user(number, f"owner-{number}@example.org", "made-up")
-        account = accounts.register(
-            user, number=number, name="An owner's account", contact_email=user.email
-        )
+        account = accounts.register(user, number=number, name="An owner's account", contact_email=user.email)
         return Owner(cloud, user, account, regions)
 
     return make

@@ -44,11 +44,11 @@ def test_a_half_finished_account_is_finished_and_not_redone(owner_of: OwnerOf) -
 
 def test_an_owners_own_trails_are_kept(owner_of: OwnerOf) -> None:
     owner = owner_of("own-trails")
-    before = [t["TrailARN"] for t in owner.client("cloudtrail", "eu-west-1").describe_trails()["trailList"]]
+    before = [t["TrailARN"] for t in owner.client("cloudtrail", "eu-north-1").describe_trails()["trailList"]]
 
     assert onboard(owner).status == RunStatus.VERIFIED
 
-    now = [t["TrailARN"] for t in owner.client("cloudtrail", "eu-west-1").describe_trails()["trailList"]]
+    now = [t["TrailARN"] for t in owner.client("cloudtrail", "eu-north-1").describe_trails()["trailList"]]
     assert set(before) < set(now)
 
 
@@ -113,7 +113,9 @@ def test_an_account_is_admitted_before_the_first_write_in_it(owner_of: OwnerOf) 
     owner = owner_of("not-admitted")
     before = owner.cloud.last_request()
     assert onboard(owner).status == RunStatus.VERIFIED
-    central = [r for r in owner.cloud.writes(after=before) if r.action in {"PutBucketPolicy", "SetTopicAttributes"}]
+    central = [
+        r for r in owner.cloud.writes(after=before) if r.action in {"PutBucketPolicy", "SetTopicAttributes"}
+    ]
     assert central
     assert max(r.number for r in central) < min(r.number for r in owner.writes("CreateStack"))
 

@@ -36,19 +36,27 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("account", help="the account's number, 12 digits")
-        parser.add_argument("--as", dest="email", help="the owner for whom this is done; default: the account's first")
+        parser.add_argument(
+            "--as", dest="email", help="the owner for whom this is done; default: the account's first"
+        )
         prepare = parser.add_argument_group("prepare")
         prepare.add_argument(
-            "--prepare", action="store_true", help="register the account; print ExternalId and hand-over template"
+            "--prepare",
+            action="store_true",
+            help="register the account; print ExternalId and hand-over template",
         )
         prepare.add_argument("--name", default="", help="what the account is called")
-        prepare.add_argument("--contact", default="", help="who answers for it, an e-mail address; default: --as")
+        prepare.add_argument(
+            "--contact", default="", help="who answers for it, an e-mail address; default: --as"
+        )
         prepare.add_argument("--ticket", default="", help="the ticket's address")
         prepare.add_argument("--output", type=Path, help="write the hand-over template to this file")
         given = parser.add_argument_group("hand over").add_mutually_exclusive_group()
         given.add_argument("--role-arn", help="the role that was created from the hand-over template")
         given.add_argument(
-            "--credentials-stdin", action="store_true", help="read temporary credentials from the standard input"
+            "--credentials-stdin",
+            action="store_true",
+            help="read temporary credentials from the standard input",
         )
         go_on = parser.add_argument_group("go on")
         go_on.add_argument(
@@ -105,7 +113,9 @@ class Command(BaseCommand):
         # Comments to YAML: what is printed is a template as it stands.
         self.stdout.write(f"# ExternalId: {kit.external_id}")
         self.stdout.write(f"# Role: {kit.role_arn}, until {kit.expires_at:%Y-%m-%d %H:%M} UTC")
-        self.stdout.write(f"# Create the stack {kit.stack_name} in {kit.region} from this template, then go on with")
+        self.stdout.write(
+            f"# Create the stack {kit.stack_name} in {kit.region} from this template, then go on with"
+        )
         self.stdout.write(f"#   manage.py onboard {number} --role-arn {kit.role_arn}")
         if options["output"]:
             options["output"].write_text(kit.template_body, encoding="utf-8")
@@ -132,7 +142,9 @@ class Command(BaseCommand):
             return self._known_user(email)
         ownership = account.ownerships.select_related("user").order_by("since", "pk").first()
         if ownership is None:
-            self._stop(BAD_INPUT, f"Nobody answers for account {account.number}. Name an owner with --as EMAIL.")
+            self._stop(
+                BAD_INPUT, f"Nobody answers for account {account.number}. Name an owner with --as EMAIL."
+            )
         return ownership.user
 
     def _hand_over(self, user: User, account: AwsAccount, options: dict[str, Any]) -> Run | None:

@@ -1,0 +1,59 @@
+"""The tasks carry ids, claim, work, and let broken work come back without telling secrets."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from onboarding import tasks
+from onboarding.models import AwsAccount, Run, WorkItem
+from onboarding.states import RunStatus, Stage
+from portal.celery import app
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def item() -> WorkItem:
+    account = AwsAccount.objects.create(number="1" * 12, name="An account", contact_email="owner@example.org")
+    run = Run.objects.create(account=account, status=RunStatus.SURVEYING)
+    return WorkItem.objects.create(run=run, stage=Stage.SURVEY, due_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_both_tasks_are_known_by_the_names_that_others_send() -> None:
+    assert {"onboarding.tick", "onboarding.work"} <= set(app.tasks)
+    schedule = app.conf.beat_schedule
+    assert {entry["task"] for entry in schedule.values()} <= set(app.tasks)
+
+
+def test_work_without_access_asks_the_owner_for_it(item: WorkItem) -> None:
+    [claim] = tasks.claims.claim_due(timezone.now(), 9)
+    tasks.work(claim.item_id, claim.holder)
+    item.run.refresh_from_db()
+    assert (item.run.status, item.run.reason_code) == (RunStatus.NEEDS_ACCESS, "access_missing")
+
+
+def test_a_message_that_comes_too_late_does_nothing(item: WorkItem) -> None:
+    tasks.work(item.pk, "somebody who held it once")
+    item.run.refresh_from_db()
+    assert item.run.status == RunStatus.SURVEYING
+
+
+def test_broken_work_comes_back_later_and_tells_no_text_of_the_error(item: WorkItem) -> None:
+    # A survey that can't be read back is a defect of ours, whatever made it.
+    Run.objects.filter(pk=item.run_id).update(status=RunStatus.VERIFYING, survey={"secret": "token"})
+    WorkItem.objects.filter(pk=item.pk).update(stage=Stage.VERIFY)
+    item.run.steps.create(
+        ordinal=1, stage=Stage.VERIFY, kind="verify_roles", goal="verified", target="InfosecClientRoles"
+    )
+    [claim] = tasks.claims.claim_due(timezone.now(), 9)
+    with pytest.raises(tasks.WorkBroke) as broke:
+        tasks.work(claim.item_id, claim.holder)
+    assert "KeyError" in str(broke.value)
+    assert "secret" not in str(broke.value)
+    assert broke.value.__cause__ is None
+    item.refresh_from_db()
+    assert item.faults == 1
+    assert item.holder == ""
+    assert item.due_at is not None
+    assert item.due_at > timezone.now()
