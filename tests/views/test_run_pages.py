@@ -1,0 +1,242 @@
+"""Do the plan, the live page and the owner's acts say the truth, and do what they say?"""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.models import AwsAccount, RegionReading, Run
+from onboarding.models.history import move_run, move_step
+from onboarding.observed import Failure
+from onboarding.services.approval import approve
+from onboarding.states import FailureKind, RegionState, RunStatus, StepKind, StepStatus
+from tests.services.conftest import make_plan
+from tests.views.conftest import SignIn
+
+
+@pytest.fixture
+def running(planned: Run, owner: User) -> Run:
+    approve(owner, planned, planned.plan_digest)
+    return planned
+
+
+def page_of(browser: Client, run: Run) -> str:
+    return browser.get(reverse("run", args=[run.pk])).text
+
+
+def test_the_first_page_names_each_account_with_its_state_and_next_act(
+    account: AwsAccount, planned: Run, browser: Client
+) -> None:
+    page = browser.get("/").text
+    assert account.number in page
+    assert "Plan ready to approve" in page
+    assert reverse("plan", args=[planned.pk]) in page
+
+
+def test_the_first_page_shows_nobody_elses_accounts(
+    account: AwsAccount, stranger: User, staff: User, sign_in: SignIn
+) -> None:
+    assert account.number not in sign_in(stranger).get("/").text
+    assert account.number in sign_in(staff).get("/").text
+
+
+def test_the_plan_names_every_deletion_and_region_before_anything_happens(
+    planned: Run, browser: Client
+) -> None:
+    page = browser.get(reverse("plan", args=[planned.pk])).text
+    assert "Deletes 1 stack" in page
+    assert "opsec-old" in page
+    assert "Ireland (eu-west-1)" in page
+    assert "InfosecClientRoles" in page
+    for region in ("us-east-1", "us-west-2"):
+        assert region in page
+    assert f'name="digest" value="{planned.plan_digest}"' in page
+
+
+def test_staff_read_the_plan_without_a_button(planned: Run, staff: User, sign_in: SignIn) -> None:
+    page = sign_in(staff).get(reverse("plan", args=[planned.pk])).text
+    assert "Only an owner of this account can approve" in page
+    assert 'name="digest"' not in page
+
+
+def test_approving_twice_has_one_effect(planned: Run, browser: Client) -> None:
+    for _ in range(2):
+        answer = browser.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+        assert answer.headers["Location"] == reverse("run", args=[planned.pk])
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.RUNNING
+    assert planned.events.filter(kind="plan.approved").count() == 1
+
+
+def test_a_plan_that_changed_is_shown_again_and_not_started(planned: Run, browser: Client) -> None:
+    answer = browser.post(reverse("approve", args=[planned.pk]), {"digest": "0" * 64}, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("plan", args=[planned.pk])
+    assert "The plan has changed since you opened it" in answer.text
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.PLANNED
+
+
+def test_the_plan_is_not_there_before_the_survey(surveying: Run, browser: Client) -> None:
+    answer = browser.get(reverse("plan", args=[surveying.pk]))
+    assert answer.headers["Location"] == reverse("run", args=[surveying.pk])
+
+
+def test_a_draft_leads_to_the_hand_over(account: AwsAccount, owner: User, browser: Client) -> None:
+    draft = Run.objects.create(account=account)
+    answer = browser.get(reverse("run", args=[draft.pk]))
+    assert answer.headers["Location"] == reverse("hand-over", args=[account.number])
+
+
+def test_the_live_page_reloads_itself_without_javascript_until_the_run_is_settled(
+    running: Run, browser: Client
+) -> None:
+    reload = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
+    page = page_of(browser, running)
+    assert reload in page
+    assert f"{reverse('events', args=[running.pk])}?after={running.last_event_number}" in page
+    move_run(running, RunStatus.FAILED, expect=[RunStatus.RUNNING], reason_code="unknown")
+    page = page_of(browser, running)
+    assert reload not in page
+    assert "data-events" not in page
+
+
+def test_a_region_shows_its_stack_trail_last_log_and_age(
+    running: Run, account: AwsAccount, browser: Client
+) -> None:
+    now = timezone.now()
+    RegionReading.objects.create(
+        account=account,
+        region="us-east-1",
+        state=RegionState.COVERED,
+        stack_status="CREATE_COMPLETE",
+        trail_arn="arn:aws:cloudtrail:us-east-1:484535289196:trail/Ours",
+        is_logging=True,
+        latest_delivery_at=now - timedelta(minutes=3),
+        read_at=now,
+    )
+    page = page_of(browser, running)
+    found = re.search(r'(?s)<tr id="row-us-east-1".*?</tr>', page)
+    assert found is not None
+    row = found[0]
+    for told in ("CREATE_COMPLETE", "Ours", "Logging", "Covered", now.isoformat()):
+        assert told in row
+    assert 'id="cell-us-east-1" class="tone-good is-covered"' in page
+    assert 'id="cell-us-west-2" class="tone-idle is-waiting"' in page
+    assert "1 of 2" in page
+
+
+def test_a_failed_region_says_why_with_aws_words_folded_away(running: Run, browser: Client) -> None:
+    step = running.steps.get(kind=StepKind.REGION_TRAIL, region="us-east-1")
+    failure = Failure(
+        kind=FailureKind.QUOTA, code="MaximumNumberOfTrailsExceededException", message="<b>Too many</b>"
+    )
+    move_step(step, StepStatus.FAILED, reason_code="unknown", failure=failure)
+    page = page_of(browser, running)
+    assert '<details id="why-us-east-1">' in page
+    assert "MaximumNumberOfTrailsExceededException" in page
+    assert "<b>Too many</b>" not in page
+    assert "1 failed" in page
+
+
+ACTS = {
+    RunStatus.SURVEYING: None,
+    RunStatus.PLANNED: "plan",
+    RunStatus.RUNNING: None,
+    RunStatus.VERIFYING: None,
+    RunStatus.VERIFIED: "logs",
+    RunStatus.NEEDS_ACCESS: "hand-over",
+    RunStatus.NEEDS_OWNER: "hand-over",
+    RunStatus.PARTLY_DONE: "start-again",
+    RunStatus.FAILED: "start-again",
+    RunStatus.CANCELLING: "leave-as-is",
+    RunStatus.CANCELLED: "start-again",
+}
+
+
+@pytest.mark.parametrize("status", sorted(set(RunStatus) - {RunStatus.DRAFT}))
+def test_each_status_has_exactly_one_obvious_act(
+    status: RunStatus, planned: Run, account: AwsAccount, browser: Client
+) -> None:
+    Run.objects.filter(pk=planned.pk).update(status=status)
+    page = page_of(browser, planned)
+    acts = re.findall(r'id="next-act" href="([^"]+)"', page)
+    name = ACTS[status]
+    if name is None:
+        assert acts == []
+        assert "Nothing for you to do" in page
+    else:
+        arguments = [account.number] if name in {"hand-over", "start-again", "logs"} else [planned.pk]
+        assert acts == [reverse(name, args=arguments)]
+        assert browser.get(acts[0]).status_code == 200
+
+
+def test_the_finished_page_shows_both_roles_and_what_is_left_to_do(running: Run, browser: Client) -> None:
+    roles = {
+        "SecurityAuditRoleArn": "arn:aws:iam::484535289196:role/audit-1",
+        "IncidentResponseRoleArn": "arn:aws:iam::484535289196:role/response-1",
+    }
+    move_step(running.steps.get(kind=StepKind.DEPLOY_ROLES), StepStatus.FINISHED, outputs=roles)
+    Run.objects.filter(pk=running.pk).update(status=RunStatus.VERIFIED)
+    page = page_of(browser, running)
+    for arn in roles.values():
+        assert arn in page
+    assert "What was proven, from outside" in page
+    assert "aws cloudformation delete-stack --region us-west-2 --stack-name InfosecOnboardingHandover" in page
+
+
+def test_cancelling_asks_first_and_then_ends_the_run(planned: Run, browser: Client) -> None:
+    cancel = reverse("cancel", args=[planned.pk])
+    assert "Nothing was changed in your account" in browser.get(cancel).text
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.PLANNED
+    assert browser.post(cancel).headers["Location"] == reverse("run", args=[planned.pk])
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.CANCELLED
+
+
+def test_leaving_things_as_they_are_ends_a_cancelling_run(running: Run, browser: Client) -> None:
+    browser.post(reverse("cancel", args=[running.pk]))
+    running.refresh_from_db()
+    assert running.status == RunStatus.CANCELLING
+    browser.post(reverse("leave-as-is", args=[running.pk]))
+    running.refresh_from_db()
+    assert running.status == RunStatus.CANCELLED
+
+
+def test_starting_again_makes_one_new_run(account: AwsAccount, planned: Run, browser: Client) -> None:
+    browser.post(reverse("cancel", args=[planned.pk]))
+    for _ in range(2):
+        answer = browser.post(reverse("start-again", args=[account.number]))
+        assert answer.headers["Location"] == reverse("hand-over", args=[account.number])
+    assert account.runs.count() == 2
+
+
+def test_an_open_run_is_not_started_again(account: AwsAccount, planned: Run, browser: Client) -> None:
+    answer = browser.post(reverse("start-again", args=[account.number]), follow=True)
+    assert "already running" in answer.text
+    assert account.runs.count() == 1
+
+
+def test_the_log_page_has_commands_with_everything_filled_in(account: AwsAccount, browser: Client) -> None:
+    page = browser.get(reverse("logs", args=[account.number])).text
+    assert f"arn:aws:iam::088944123687:role/CloudTrailLogReader{account.number}" in page
+    assert f"s3://mozilla-cloudtrail-logs/AWSLogs/{account.number}/CloudTrail/" in page
+    assert "--topic-arn arn:aws:sns:us-west-2:088944123687:MozillaCloudTrailLogs" in page
+
+
+def test_an_account_that_is_already_right_is_said_to_be_so(surveying: Run, browser: Client) -> None:
+    empty = make_plan(is_empty=True)
+    move_run(
+        surveying,
+        RunStatus.PLANNED,
+        expect=[RunStatus.SURVEYING],
+        plan=empty.as_json(),
+        plan_digest=empty.digest,
+    )
+    page = browser.get(reverse("plan", args=[surveying.pk])).text
+    assert "Nothing has to be changed" in page
+    assert "Approve, and verify" in page

@@ -1,0 +1,172 @@
+"""Does the wizard take what people really type, keep it when something is wrong, and never echo a secret?"""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from onboarding.models import AwsAccount, Grant, Run
+from onboarding.states import GrantKind, RunStatus
+from tests.views.conftest import SignIn
+
+NUMBER = "484535289196"
+CANARIES = {
+    "access_key_id": "ASIACANARYCANARY1234",
+    "secret_access_key": "canary/secret+" + "k" * 26,
+    "session_token": "canarytoken" + "t" * 200,
+}
+REGISTRATION = {
+    "number": NUMBER,
+    "name": "Mozilla Community IT - 1002",
+    "contact_email": "it@example.org",
+    "ticket_url": "https://tickets.example.org/1002",
+}
+
+
+@pytest.mark.parametrize("typed", [NUMBER, "4845 3528 9196", "4845-3528-9196", " 484535289196\u00a0"])
+def test_an_account_number_may_be_typed_as_people_write_it(typed: str, browser: Client) -> None:
+    answer = browser.post(reverse("register"), {**REGISTRATION, "number": typed})
+    assert answer.headers["Location"] == reverse("hand-over", args=[NUMBER])
+    assert AwsAccount.objects.get().number == NUMBER
+
+
+@pytest.mark.parametrize("typed", ["", "12345", "4845352891960", "48453528919x", "４８４５３５２８９１９６"])
+def test_a_wrong_number_is_explained_beside_the_field_and_in_the_summary_and_nothing_is_lost(
+    typed: str, browser: Client
+) -> None:
+    page = browser.post(reverse("register"), {**REGISTRATION, "number": typed}).text
+    assert 'id="error-summary"' in page
+    assert 'href="#id_number"' in page
+    assert 'id="id_number_error"' in page
+    assert 'aria-invalid="true"' in page
+    for kept in ("Mozilla Community IT - 1002", "it@example.org", "https://tickets.example.org/1002"):
+        assert f'value="{kept}"' in page
+    assert AwsAccount.objects.count() == 0
+
+
+def test_a_link_that_a_browser_would_run_is_no_ticket(browser: Client) -> None:
+    page = browser.post(reverse("register"), {**REGISTRATION, "ticket_url": "javascript:alert(1)"}).text
+    assert 'id="id_ticket_url_error"' in page
+
+
+def test_somebody_elses_account_is_refused_in_words(
+    account: AwsAccount, stranger: User, sign_in: SignIn
+) -> None:
+    page = sign_in(stranger).post(reverse("register"), REGISTRATION).text
+    assert "Somebody else has registered this account" in page
+    assert stranger not in [ownership.user for ownership in account.ownerships.all()]
+
+
+def test_registering_again_leads_back_to_the_run(
+    account: AwsAccount, surveying: Run, browser: Client
+) -> None:
+    answer = browser.post(reverse("register"), REGISTRATION)
+    assert answer.headers["Location"] == reverse("run", args=[surveying.pk])
+
+
+def test_the_role_page_has_everything_filled_in_and_is_not_stored(
+    account: AwsAccount, browser: Client
+) -> None:
+    answer = browser.get(reverse("hand-over", args=[NUMBER]))
+    page = answer.text
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert account.external_id in page
+    assert f'value="arn:aws:iam::{NUMBER}:role/InfosecOnboardingHandover"' in page
+    assert "aws cloudformation create-stack" in page
+    assert f"ParameterKey=ExternalId,ParameterValue={account.external_id}" in page
+
+
+def test_the_template_comes_filled_in(account: AwsAccount, browser: Client) -> None:
+    answer = browser.get(reverse("hand-over-template", args=[NUMBER]))
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="InfosecOnboardingHandover.yaml"'
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert f'Default: "{account.external_id}"' in answer.text
+    assert answer.text.count("Default:") == 2
+
+
+def test_handing_over_a_role_opens_a_run(account: AwsAccount, browser: Client) -> None:
+    role = f"arn:aws:iam::{NUMBER}:role/InfosecOnboardingHandover"
+    answer = browser.post(reverse("hand-over", args=[NUMBER]), {"role_arn": role, "external_id": "mine"})
+    run = Run.objects.get()
+    assert answer.headers["Location"] == reverse("run", args=[run.pk])
+    assert run.status == RunStatus.SURVEYING
+    account.refresh_from_db()
+    assert account.external_id != "mine"
+
+
+@pytest.mark.parametrize(
+    "arn", ["", "nonsense", "arn:aws:iam::111122223333:role/X", f"arn:aws-cn:iam::{NUMBER}:role/X"]
+)
+def test_a_role_that_cannot_be_right_is_refused_beside_the_field(
+    arn: str, account: AwsAccount, browser: Client
+) -> None:
+    page = browser.post(reverse("hand-over", args=[NUMBER]), {"role_arn": arn}).text
+    assert 'id="id_role_arn_error"' in page
+    assert not Run.objects.exists()
+
+
+def test_credentials_in_three_fields_are_sealed(account: AwsAccount, browser: Client) -> None:
+    answer = browser.post(reverse("hand-over-credentials", args=[NUMBER]), CANARIES)
+    assert answer.status_code == 302
+    grant = Grant.objects.get()
+    assert grant.kind == GrantKind.TEMPORARY_CREDENTIALS
+    for secret in CANARIES.values():
+        assert secret.encode() not in bytes(grant.sealed or b"")
+
+
+def test_credentials_pasted_in_one_go_are_sealed(account: AwsAccount, browser: Client) -> None:
+    pasted = "\n".join(f"export AWS_{name.upper()}={value}" for name, value in CANARIES.items())
+    answer = browser.post(reverse("hand-over-credentials", args=[NUMBER]), {"pasted": pasted})
+    assert answer.status_code == 302
+    assert Grant.objects.get().label == "…1234"
+
+
+def _pasted(**changed: str) -> str:
+    return "\n".join(f"AWS_{name.upper()}={value}" for name, value in {**CANARIES, **changed}.items())
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {**CANARIES, "session_token": ""},
+        {**CANARIES, "access_key_id": "AKIACANARYCANARY1234"},
+        {**CANARIES, "access_key_id": "ASIA"},
+        {"pasted": _pasted(session_token="")},
+        {"pasted": _pasted(access_key_id="AKIACANARYCANARY1234")},
+        {"pasted": f"canary {CANARIES['secret_access_key']} and nothing else"},
+        {**CANARIES, "secret_access_key": CANARIES["secret_access_key"] * 20},
+    ],
+    ids=[
+        "a part missing",
+        "permanent key",
+        "short key",
+        "paste incomplete",
+        "paste permanent",
+        "noise",
+        "long",
+    ],
+)
+def test_refused_credentials_are_never_sent_back(
+    typed: dict[str, str], account: AwsAccount, browser: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = browser.post(reverse("hand-over-credentials", args=[NUMBER]), typed)
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert 'id="error-summary"' in answer.text
+    assert "CANARY" not in answer.text
+    assert "canary" not in answer.text
+    assert "canary" not in caplog.text.lower()
+    assert not Grant.objects.exists()
+
+
+def test_the_credential_fields_ask_browsers_not_to_remember(account: AwsAccount, browser: Client) -> None:
+    page = browser.get(reverse("hand-over-credentials", args=[NUMBER])).text
+    assert page.count('autocomplete="off"') == 5
+
+
+def test_a_second_hand_over_while_the_run_works_leads_to_the_run(
+    account: AwsAccount, surveying: Run, browser: Client
+) -> None:
+    answer = browser.post(reverse("hand-over-credentials", args=[NUMBER]), CANARIES, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("run", args=[surveying.pk])
+    assert "already running" in answer.text
