@@ -131,7 +131,9 @@ def _take(
     with transaction.atomic():
         # The account's row serialises two tabs: the second finds what the first has done.
         AwsAccount.objects.select_for_update().get(pk=account.pk)
-        run = account.runs.open().select_related("grant").first() or _open_draft(user, account)
+        # The run before anything of it: the order in which the engine locks them, too.
+        opened = account.runs.open().select_related("grant").select_for_update(of=("self",))
+        run = opened.first() or _open_draft(user, account)
         if run.status not in _WAITING_FOR_ACCESS:
             return _answer_to_a_busy_run(run, label)
         destroy_grants(account.pk, reason="replaced")

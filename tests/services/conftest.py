@@ -16,17 +16,17 @@ ROLE_ARN = f"arn:aws:iam::{NUMBER}:role/InfosecOnboardingHandover"
 
 @pytest.fixture
 def owner(db: None) -> User:
-    return User.objects.create_user("owner", "owner@example.org", "made-up")
+    return User.objects.create_user("owner", "owner@example.org")
 
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    return User.objects.create_user("stranger", "stranger@example.org", "made-up")
+    return User.objects.create_user("stranger", "stranger@example.org")
 
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("staff", "staff@example.org", "made-up", is_staff=True)
+    return User.objects.create_user("staff", "staff@example.org", is_staff=True)
 
 
 @pytest.fixture

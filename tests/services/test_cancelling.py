@@ -1,0 +1,102 @@
+"""Before anything is in flight a run is cancelled at once; afterwards it waits for what was sent."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from onboarding.models import AwsAccount, Run
+from onboarding.models.history import move_run, move_step
+from onboarding.services.approval import NothingToApprove, approve
+from onboarding.services.cancelling import CannotCancel, cancel, leave_as_is
+from onboarding.services.hand_over import hand_over_role
+from onboarding.services.refusals import NotOwner
+from onboarding.services.retrying import StillOpen, start_again
+from onboarding.states import Move, RunStatus, StepStatus
+
+from .conftest import ROLE_ARN, make_plan, put_plan
+
+
+def send_something(run: Run) -> None:
+    step = run.steps.order_by("ordinal")[1]
+    move_step(step, StepStatus.WORKING, last_move=Move.DELETE, token="t")
+
+
+def test_before_the_approval_it_is_over_at_once_and_the_access_is_destroyed(
+    owner: User, planned: Run
+) -> None:
+    cancel(owner, planned)
+    assert (planned.status, planned.reason_code) == (RunStatus.CANCELLED, "cancelled_by_owner")
+    assert planned.grant is not None
+    assert planned.grant.sealed is None
+    assert not planned.work_items.exclude(due_at=None).exists()
+    with pytest.raises(NothingToApprove):
+        approve(owner, planned, planned.plan_digest)
+
+
+def test_cancelling_twice_has_one_effect(owner: User, planned: Run) -> None:
+    cancel(owner, planned)
+    events = planned.events.count()
+    cancel(owner, planned)
+    assert planned.events.count() == events
+
+
+def test_a_running_run_keeps_its_access_until_what_was_sent_has_settled(owner: User, planned: Run) -> None:
+    approve(owner, planned, planned.plan_digest)
+    send_something(planned)
+    cancel(owner, planned)
+    assert planned.status == RunStatus.CANCELLING
+    assert planned.grant is not None
+    assert planned.grant.sealed is not None
+    assert planned.work_items.exclude(due_at=None).exists()
+
+    leave_as_is(owner, planned)
+    assert planned.status == RunStatus.CANCELLING
+    move_step(planned.steps.get(status=StepStatus.WORKING), StepStatus.FINISHED)
+    leave_as_is(owner, planned)
+    assert planned.status == RunStatus.CANCELLED
+    planned.grant.refresh_from_db()
+    assert planned.grant.sealed is None
+
+
+def test_a_parked_run_with_something_in_flight_is_cancelled_by_the_engine(owner: User, planned: Run) -> None:
+    approve(owner, planned, planned.plan_digest)
+    send_something(planned)
+    move_run(planned, RunStatus.NEEDS_ACCESS, expect=[RunStatus.RUNNING])
+    cancel(owner, planned)
+    assert planned.status == RunStatus.CANCELLING
+
+
+def test_a_parked_run_with_nothing_in_flight_is_over_at_once(owner: User, surveying: Run) -> None:
+    move_run(surveying, RunStatus.NEEDS_ACCESS, expect=[RunStatus.SURVEYING])
+    cancel(owner, surveying)
+    assert surveying.status == RunStatus.CANCELLED
+
+
+def test_what_is_done_cannot_be_cancelled(owner: User, surveying: Run) -> None:
+    run = put_plan(surveying, make_plan(is_empty=True))
+    approve(owner, run, run.plan_digest)
+    for act in (cancel, leave_as_is):
+        with pytest.raises(CannotCancel):
+            act(owner, run)
+
+
+@pytest.mark.parametrize("who", ["stranger", "staff"])
+def test_only_an_owner_cancels(who: str, planned: Run, request: pytest.FixtureRequest) -> None:
+    user = request.getfixturevalue(who)
+    for act in (cancel, leave_as_is):
+        with pytest.raises(NotOwner):
+            act(user, planned)
+    with pytest.raises(NotOwner):
+        start_again(user, planned.account)
+
+
+def test_after_a_settled_run_the_owner_starts_again_with_one_new_draft(
+    owner: User, account: AwsAccount, planned: Run
+) -> None:
+    with pytest.raises(StillOpen):
+        start_again(owner, account)
+    cancel(owner, planned)
+    run = start_again(owner, account)
+    assert (run.status, run.started_by) == (RunStatus.DRAFT, owner)
+    assert run.pk != planned.pk
+    assert start_again(owner, account) == run
+    assert hand_over_role(owner, account, ROLE_ARN) == run
