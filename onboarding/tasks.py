@@ -30,7 +30,7 @@ def tick() -> None:
 
 @shared_task(name="onboarding.work")
 def work(item_id: int, holder: str) -> None:
-    """Work on one claim; the one place that catches whatever is raised, to record it and let the item come back."""
+    """Work on one claim. The one place that catches whatever is raised: the item comes back later."""
     claim = Claim(item_id, holder)
     broke = ""
     try:

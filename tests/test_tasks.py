@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from onboarding import tasks
+from onboarding.engine import claims
 from onboarding.models import AwsAccount, Run, WorkItem
 from onboarding.states import RunStatus, Stage
 from portal.celery import app
@@ -27,7 +28,7 @@ def test_both_tasks_are_known_by_the_names_that_others_send() -> None:
 
 
 def test_work_without_access_asks_the_owner_for_it(item: WorkItem) -> None:
-    [claim] = tasks.claims.claim_due(timezone.now(), 9)
+    [claim] = claims.claim_due(timezone.now(), 9)
     tasks.work(claim.item_id, claim.holder)
     item.run.refresh_from_db()
     assert (item.run.status, item.run.reason_code) == (RunStatus.NEEDS_ACCESS, "access_missing")
@@ -46,7 +47,7 @@ def test_broken_work_comes_back_later_and_tells_no_text_of_the_error(item: WorkI
     item.run.steps.create(
         ordinal=1, stage=Stage.VERIFY, kind="verify_roles", goal="verified", target="InfosecClientRoles"
     )
-    [claim] = tasks.claims.claim_due(timezone.now(), 9)
+    [claim] = claims.claim_due(timezone.now(), 9)
     with pytest.raises(tasks.WorkBroke) as broke:
         tasks.work(claim.item_id, claim.holder)
     assert "KeyError" in str(broke.value)

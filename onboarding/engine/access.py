@@ -4,7 +4,6 @@ from django.utils import timezone
 
 from onboarding.aws import account as aws_account
 from onboarding.aws import handover
-from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
 from onboarding.credentials import RoleHandOver
 from onboarding.engine import deadlines, grants, sessions
@@ -33,7 +32,7 @@ def checked_session(run: Run) -> AwsSession:
     """
     grant = grants.live_grant(run)
     if isinstance(handed_over := grants.open_grant(run, grant), RoleHandOver):
-        _check_trust(run, grant, handed_over)
+        _check_trust(grant, handed_over)
     session = sessions.handed_over(run, Stage.SURVEY)
     _check_identity(run, aws_account.identity(session))
     if not aws_account.can_use_iam(session):
@@ -41,7 +40,7 @@ def checked_session(run: Run) -> AwsSession:
     return session
 
 
-def _check_trust(run: Run, grant: Grant, role: RoleHandOver) -> None:
+def _check_trust(grant: Grant, role: RoleHandOver) -> None:
     """The role must let us in with its own ExternalId, and nobody with a wrong one or none."""
     report = handover.check_trust(sessions.own(), role)
     if not report.right_works:

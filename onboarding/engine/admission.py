@@ -1,4 +1,4 @@
-"""Does the central side accept the account's logs? Asked, and seen to, before the first write in the account."""
+"""Does the central side accept the account's logs? Seen to before the first write in the account."""
 
 from dataclasses import replace
 from datetime import timedelta

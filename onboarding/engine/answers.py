@@ -1,4 +1,4 @@
-"""Under which request id did AWS answer? Heard by a listener on the thread that asked, and kept for that thread."""
+"""Under which request id did AWS answer? Heard on the thread that asked, and kept for it."""
 
 import threading
 

@@ -1,7 +1,7 @@
-"""What becomes of a run that its owner stops? Nothing new begins; what was already asked of AWS is watched to its end.
+"""What becomes of a run that its owner stops? Nothing new begins; what was asked is watched to its end.
 
-When nothing is in flight any more the access is destroyed and the run is cancelled (see `advancing`). A function
-that AWS has already started can't be stopped.
+When nothing is in flight any more the access is destroyed and the run is cancelled (see `advancing`). A
+function that AWS has already started can't be stopped.
 """
 
 from datetime import timedelta

@@ -8,8 +8,8 @@ from onboarding.aws.session import AwsSession
 from onboarding.observed import Failure, Stack
 from onboarding.states import FailureKind
 
-# CloudFormation quotes the service's answer: "… (Service: Iam, Status Code: 403, Request ID: …)", with the code
-# as "Error Code: X", "HandlerErrorCode: X" or "(X)" somewhere in it.
+# CloudFormation quotes the service's answer: "… (Service: Iam, Status Code: 403, Request ID: …)", with the
+# code as "Error Code: X", "HandlerErrorCode: X" or "(X)" somewhere in it.
 _QUOTED_CODE = re.compile(
     r"Error ?Code: (?P<code>[A-Za-z.]+)|\b(?P<word>[A-Z][A-Za-z]+(?:Exception|Exceeded|Denied|Conflict))\b"
 )

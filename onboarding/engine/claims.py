@@ -1,8 +1,8 @@
 """What is due, and who works on it?
 
-A claim is one work item, held under a lease by whoever set its `holder`. Every later write goes through `holding`,
-which refuses it when the lease has meanwhile gone to another. A worker that dies needs no cleaning up after: its
-item falls due again when the lease ends.
+A claim is one work item, held under a lease by whoever set its `holder`. Every later write goes through
+`holding`, which refuses it when the lease has meanwhile gone to another. A worker that dies needs no
+cleaning up after: its item falls due again when the lease ends.
 """
 
 import uuid
@@ -54,7 +54,7 @@ class Work:
 
 
 def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> list[Claim]:
-    """Up to `limit` claims on due items, taken in turn from all runs so that none starves; only of one run if named."""
+    """Up to `limit` claims on due items, in turn from all runs so that none starves, or of one run alone."""
     due = WorkItem.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now), due_at__lte=now)
     if run_id is not None:
         due = due.filter(run_id=run_id)
@@ -129,9 +129,10 @@ def _is_asked_for(item: WorkItem) -> bool:
 
 
 def release(work: Work, look_again_in: timedelta | None, *, faults: int = 0) -> bool:
-    """Give the item back, due again after `look_again_in`; None: not by itself. Answers whether it is due now.
+    """Give the item back, due again after `look_again_in` (None: not by itself). True if due now.
 
-    Does nothing when the item is no longer ours. A run in which nothing is to be done keeps its items at rest.
+    Does nothing when the item is no longer ours. A run in which nothing is to be done keeps its items at
+    rest.
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=work.run_id)
@@ -155,7 +156,7 @@ def release(work: Work, look_again_in: timedelta | None, *, faults: int = 0) -> 
 
 
 def make_due(run: Run, stage: Stage, region: str, *, after: timedelta = timedelta(0)) -> None:
-    """See that the item exists and is due no later than `after`. Inside the caller's transaction on the run."""
+    """See that the item exists and is due within `after`. Inside the caller's transaction on the run."""
     due_at = timezone.now() + after
     item, is_new = WorkItem.objects.get_or_create(
         run=run, stage=stage, region=region, defaults={"due_at": due_at}

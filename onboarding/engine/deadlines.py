@@ -1,6 +1,7 @@
 """How long may something take, and when is it looked at again?
 
-Nothing stands still for ever: each step, and each status of a run, has a limit after which it fails with a reason.
+Nothing stands still for ever: each step, and each status of a run, has a limit after which it fails with a
+reason.
 """
 
 import random
@@ -10,8 +11,8 @@ from django.conf import settings
 
 from onboarding.states import RunStatus, Stage
 
-# A step may be worked on for this long, from its first look. A region's trail waits for the whole parent stack,
-# whose function may use 960 s and be asked a second time.
+# A step may be worked on for this long, from its first look. A region's trail waits for the whole parent
+# stack, whose function may use 960 s and be asked a second time.
 STEP_LIMITS: dict[Stage, timedelta] = {
     Stage.ADMIT: timedelta(minutes=15),
     Stage.REMOVE: timedelta(minutes=60),
@@ -21,7 +22,8 @@ STEP_LIMITS: dict[Stage, timedelta] = {
     Stage.VERIFY: timedelta(minutes=30),
 }
 
-# A run may stay in a status for this long. Where a person is waited for, it is also the longest that a grant lives.
+# A run may stay in a status for this long. Where a person is waited for, it is also the longest that a
+# grant lives.
 RUN_LIMITS: dict[RunStatus, timedelta] = {
     RunStatus.SURVEYING: timedelta(minutes=30),
     RunStatus.PLANNED: timedelta(days=3),
@@ -48,7 +50,7 @@ def back_off(faults: int) -> timedelta:
 
 
 def fresh_role_limit() -> timedelta:
-    """How long IAM may take until a role that was just made can be assumed everywhere; a minute, in practice."""
+    """How long IAM may take until a new role can be assumed everywhere: with the default poll, a minute."""
     return 12 * timedelta(seconds=float(settings.CLOUD_POLL_SECONDS))
 
 

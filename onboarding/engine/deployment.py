@@ -1,7 +1,7 @@
 """How does one of the two parent stacks come to be as the blueprint says?
 
-Looks, decides, and asks CloudFormation for at most one thing. A stack of ours whose creation failed before holds
-the name: it is deleted first. "No updates are to be performed" is success.
+Looks, decides, and asks CloudFormation for at most one thing. A stack of ours whose creation failed before
+holds the name: it is deleted first. "No updates are to be performed" is success.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How does a run go on without broker and worker? By claiming and working in this process until a person is needed.
+"""How does a run go on without broker and worker? In this process, until a person is needed.
 
 For the command line and for tests. Other workers may be at the same run: claims keep them apart.
 """
@@ -28,8 +28,8 @@ SHORTEST_PAUSE_SECONDS = 0.02
 def drive(run_id: uuid.UUID, on_change: Callable[[Run], None] | None = None) -> Run:
     """Work on one run until it has settled or waits for a person; returns it as it then is.
 
-    `on_change` is called, on this thread, after each new event of the run. What breaks in a worker thread is raised
-    here, once the others have ended.
+    `on_change` is called, on this thread, after each new event of the run. What breaks in a worker thread
+    is raised here, once the others have ended.
     """
     told = -1
     under_way: set[Future[Next]] = set()
@@ -58,7 +58,7 @@ def _work(claim: Claim) -> Next:
 
 
 def _pause(under_way: set[Future[Next]], run_id: uuid.UUID) -> set[Future[Next]]:
-    """Until one claim is worked on, something falls due, or a moment has passed; returns what is still under way."""
+    """Until a claim is done with, something is due, or a moment has passed; returns what is under way."""
     seconds = _until_due(run_id)
     if not under_way:
         # Nothing under way to wait for, only time.

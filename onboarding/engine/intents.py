@@ -1,8 +1,8 @@
 """How is something written in the owner's account so that it happens once?
 
-The intent (move and token) is stored before the request is sent, in a transaction that checks that the claim is
-still ours and the run still running; the answer is recorded after it. An intent without an answer is asked again
-with the same token, which CloudFormation takes for the same request.
+The intent (move and token) is stored before the request is sent, in a transaction that checks that the
+claim is still ours and the run still running; the answer is recorded after it. An intent without an answer
+is asked again with the same token, which CloudFormation takes for the same request.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class TooManyAttempts(Exception):
 
 
 def intend(work: Work, step: Step, move: Move) -> Intent:
-    """Store what is about to be asked. Raises RunStopped, ClaimLost, TooManyAttempts; then nothing may be sent."""
+    """Store what is about to be asked. Raises RunStopped, ClaimLost, TooManyAttempts: then send nothing."""
     answers.forget()
     with holding(work, run_in=frozenset({RunStatus.RUNNING})):
         stored = Step.objects.get(pk=step.pk)

@@ -11,7 +11,7 @@ _NEEDING_ACCESS = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
 
 
 def needs_access(work: Work, reason_code: str, failure: Failure | None) -> None:
-    """Let everything of the run rest until its owner hands over anew; what was held is of no use and destroyed.
+    """Let everything of the run rest until its owner hands over anew; what was held is destroyed.
 
     Raises RunStopped when the run is in no status that needs access, ClaimLost.
     """

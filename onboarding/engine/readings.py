@@ -107,7 +107,7 @@ def our_trail(company: Company, trails: tuple[Trail, ...], region: str) -> Trail
 
 
 def keep_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
-    """Store what the survey showed of a region. What is to come is "waiting"; covered is only what was verified."""
+    """Store what the survey showed of a region. Only what was verified is covered."""
     stack = next((one for one in surveyed.stacks if one.name == company.trails.regional_stack_name), None)
     trail = our_trail(company, surveyed.trails, surveyed.region)
     if surveyed.outcome == RegionOutcome.READ:

@@ -1,7 +1,7 @@
 """How is one region doing while the CloudTrail parent works, and has its trail come to log?
 
-Reads the region itself, keeps what it reads, and judges only when the parent has settled. One region's trouble
-is no other's.
+Reads the region itself, keeps what it reads, and judges only when the parent has settled. One region's
+trouble is no other's.
 """
 
 from datetime import timedelta
@@ -114,7 +114,7 @@ def _judge(
 def _failure(
     step: Step, parent: Step | None, session: AwsSession, stack: Stack | None, trail: Trail | None
 ) -> Failure:
-    """Why the region isn't logging: by its trail, its stack's events, what the function said, or the parent's failure."""
+    """Why it isn't logging: by its trail, its stack, the function's answer, or the parent's failure."""
     if trail is not None:
         return Failure(
             FailureKind.OURS, "not_logging", "The trail exists but does not log.", region=step.region

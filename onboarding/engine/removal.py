@@ -1,7 +1,7 @@
 """How does an old stack go, and its role with it?
 
-Only a stack that still matches the old fingerprints is deleted, by its id. It is gone when CloudFormation says
-so, and only then is its role asked for: a role can survive a deletion that succeeded.
+Only a stack that still matches the old fingerprints is deleted, by its id. It is gone when CloudFormation
+says so, and only then is its role asked for: a role can survive a deletion that succeeded.
 """
 
 from dataclasses import replace

@@ -1,8 +1,9 @@
 """With whose rights is AWS asked?
 
-A session is kept in memory for each grant and stage until shortly before it ends, and forgotten with its grant.
-Each stage of a role hand-over gets a session of its own, narrowed to that stage's work; temporary credentials
-can't be narrowed and are used as they are. The worker's own identity and the two central roles are kept alike.
+A session is kept in memory for each grant and stage until shortly before it ends, and forgotten with its
+grant. Each stage of a role hand-over gets a session of its own, narrowed to that stage's work; temporary
+credentials can't be narrowed and are used as they are. The worker's own identity and the two central roles
+are kept alike.
 """
 
 import threading

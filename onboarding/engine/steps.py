@@ -40,7 +40,7 @@ def unsettled(work: Work) -> list[Step]:
 
 
 def look_at_each(work: Work, look: Look) -> timedelta | None:
-    """Look at every unsettled step of the item; answers when the first of them wants to be looked at again."""
+    """Look at every unsettled step of the item; answers when the first of them wants another look."""
     waits = [_look_at(work, step, look) for step in unsettled(work)]
     return min((wait for wait in waits if wait is not None), default=None)
 
@@ -78,7 +78,7 @@ def fail_for(work: Work, step: Step, failure: Failure) -> None:
 
 
 def fail_because(work: Work, step: Step, failure: Failure | None, otherwise: str) -> None:
-    """Fail the step with the remedy that fits what AWS said; with `otherwise` where it said nothing we know."""
+    """Fail the step with the remedy that fits what AWS said, or `otherwise` where none does."""
     code = reason_code_for(failure, step) if failure is not None else otherwise
     fail(work, step, otherwise if code == remedies.UNKNOWN.code else code, failure)
 

@@ -1,8 +1,8 @@
 """How does CloudTrail come to log in every region? By the parent stack, whose function works in all of them.
 
-The parent's item brings the stack about; each region's item watches its own region while the parent works. The
-parent's success says nothing of the regions: they are read themselves. Regions that are not logging when it has
-settled are tried again once, by an update that carries a new attempt.
+The parent's item brings the stack about; each region's item watches its own region while the parent works.
+The parent's success says nothing of the regions: they are read themselves. Regions that are not logging
+when it has settled are tried again once, by an update that carries a new attempt.
 """
 
 from datetime import timedelta
@@ -49,7 +49,7 @@ def has_settled(parent: Step, attempt: int) -> bool:
 
 
 def try_again(run: Run, parent: Step) -> bool:
-    """Ask the parent for one more attempt; False when it was asked already. Inside a transaction on the run."""
+    """Ask the parent for one more attempt; False when it was before. Inside a transaction on the run."""
     stored = Step.objects.get(pk=parent.pk)
     if stored.is_settled or stored.outputs.get(TRIED_AGAIN):
         return False

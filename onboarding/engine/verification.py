@@ -1,8 +1,8 @@
-"""Is it so, seen from outside? Through infosec's own auditor and the account's new audit role, without any grant.
+"""Is it so, seen from outside? Through infosec's auditor and the account's new audit role, without any grant.
 
-Roles: both there, trusting whom they should, with the policies they should have; no role that still trusts the
-old account. Regions: the trail delivers to the right bucket and topic, logs, without a delivery error, and a
-first log has arrived.
+Roles: both there, trusting whom they should, with the policies they should have; no role that still trusts
+the old account. Regions: the trail delivers to the right bucket and topic, logs, without a delivery error,
+and a first log has arrived.
 """
 
 from datetime import timedelta

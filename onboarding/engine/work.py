@@ -28,7 +28,8 @@ from onboarding.models import Run
 from onboarding.observed import Failure
 from onboarding.states import WRITING_STAGES, FailureKind, GrantKind, RunStatus, Stage
 
-# A role's session may end while the role is still ours to assume: so often it is assumed anew before we give up.
+# A role's session may end while the role is still ours to assume: so often it is assumed anew before we
+# give up.
 _NEW_SESSIONS = 2
 
 
@@ -40,7 +41,7 @@ class Next:
 
 
 def work(claim: Claim) -> Next:
-    """Do what the claimed item needs now. Faults of AWS are its back-off; anything else that is raised is ours."""
+    """Do what the claimed item needs now. AWS's faults become back-off; what is raised is our fault."""
     held = claims.read(claim)
     if held is None:
         return Next(due_now=False)

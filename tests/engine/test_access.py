@@ -1,4 +1,4 @@
-"""What was handed over is proven before anything is written; whatever can't be used says why and writes nothing."""
+"""What was handed over is proven before any write; whatever can't be used says why."""
 
 from collections.abc import Callable
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from onboarding.engine.drive import drive
 from onboarding.models import RegionReading
 from onboarding.states import RegionState, RunStatus
-
 from tests.engine.conftest import Owner
 
 OwnerOf = Callable[..., Owner]

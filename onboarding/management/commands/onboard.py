@@ -1,7 +1,7 @@
 """How does an operator onboard an account without a browser, broker or worker?
 
-The same services and engine as the portal's, in this process. Exit status: 0 when verified (or, with --prepare
-alone, prepared), 2 for input that can't be right, 3 when a person is needed, 4 when it failed.
+The same services and engine as the portal's, in this process. Exit status: 0 when verified (or, with
+--prepare alone, prepared), 2 for input that can't be right, 3 when a person is needed, 4 when it failed.
 """
 
 import re
@@ -30,8 +30,8 @@ BAD_INPUT, PERSON_NEEDED, FAILED = 2, 3, 4
 
 class Command(BaseCommand):
     help = (
-        "Onboard one account from the command line. Exit status: 0 verified, 2 bad input, 3 a person is needed, "
-        "4 failed."
+        "Onboard one account from the command line. "
+        "Exit status: 0 verified, 2 bad input, 3 a person is needed, 4 failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             nargs="?",
             const="",
             metavar="DIGEST",
-            help="approve the plan with this digest; without a digest, whatever the plan is (development only)",
+            help="approve the plan with this digest; without one, whatever the plan is (development only)",
         )
         go_on.add_argument("--follow", action="store_true", help="show each region while the work goes on")
 

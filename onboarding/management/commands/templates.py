@@ -1,4 +1,4 @@
-"""How do the templates come to where CloudFormation reads them? `templates publish` puts them into the bucket.
+"""How do the templates come to where CloudFormation reads them? `templates publish` puts them there.
 
 Run with the rights of whoever may write to that bucket; the portal's worker can't.
 """
