@@ -80,13 +80,20 @@ def test_approving(somebody: User, their_account: AwsAccount) -> None:
 
 def test_approving_in_one_tab_and_cancelling_in_the_other(somebody: User, their_account: AwsAccount) -> None:
     run = put_plan(hand_over_role(somebody, their_account, ROLE_ARN), make_plan())
-    acts = iter([lambda it: approve(somebody, it, run.plan_digest), lambda it: cancel(somebody, it)] * TABS)
+
+    def yes() -> None:
+        approve(somebody, Run.objects.get(pk=run.pk), run.plan_digest)
+
+    def no() -> None:
+        cancel(somebody, Run.objects.get(pk=run.pk))
+
+    acts = iter([yes, no] * TABS)
     lock = threading.Lock()
 
     def act() -> None:
         with lock:
             chosen = next(acts)
-        chosen(Run.objects.get(pk=run.pk))
+        chosen()
 
     assert all(isinstance(error, Refused) for error in at_once(act))
     run.refresh_from_db()
