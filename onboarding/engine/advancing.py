@@ -52,18 +52,19 @@ def settle_within(
 
 def go_on(run: Run, settled_stage: Stage) -> None:
     """Open the next stage if `settled_stage` is done; end the run if every stage is."""
-    stage = next_stage(run)
-    if RunStatus(run.status) == RunStatus.CANCELLING:
+    stage, status = next_stage(run), RunStatus(run.status)
+    if status == RunStatus.CANCELLING:
         _finish_cancelling(run)
-    elif stage == settled_stage:
+    elif status not in {RunStatus.RUNNING, RunStatus.VERIFYING}:
+        # Parked while this was looked at: whoever takes the run up again opens what is next.
         return
-    elif stage is None:
-        _finish(run)
     elif _is_not_admitted(run):
         _stop_before_the_first_write(run)
-    elif stage == Stage.VERIFY and RunStatus(run.status) == RunStatus.RUNNING:
+    elif status == RunStatus.RUNNING and stage in {Stage.VERIFY, None}:
         _leave_the_account(run)
-    else:
+    elif stage is None:
+        _finish(run)
+    elif stage != settled_stage:
         open_stage(run, stage)
 
 

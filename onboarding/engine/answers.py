@@ -1,22 +1,25 @@
-"""Under which request id did AWS answer? Heard on the thread that asked, and kept for it."""
+"""Which writes did AWS answer, under which request ids? Heard on the thread that asked, and kept for it."""
 
 import threading
 
 from onboarding.aws.session import AnsweredCall
+
+_READING = ("Assume", "Describe", "Get", "Head", "List")
 
 _heard = threading.local()
 
 
 def listen(call: AnsweredCall) -> None:
     """Give this to a session as its listener."""
-    _heard.last = call
+    if call.http_status < 300 and not call.operation.startswith(_READING):
+        _heard.writes = (*writes(), call)
 
 
 def forget() -> None:
-    _heard.last = None
+    _heard.writes = ()
 
 
-def last() -> AnsweredCall | None:
-    """The last answer that this thread got since it last forgot."""
-    call: AnsweredCall | None = getattr(_heard, "last", None)
-    return call
+def writes() -> tuple[AnsweredCall, ...]:
+    """The writes that AWS accepted from this thread since it last forgot."""
+    heard: tuple[AnsweredCall, ...] = getattr(_heard, "writes", ())
+    return heard

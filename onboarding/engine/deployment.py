@@ -137,9 +137,7 @@ def _update(work: Work, step: Step, session: AwsSession, stack: Stack, wanted: W
 
 
 def _record(work: Work, step: Step, intent: intents.Intent, *, stack_id: str, aws_status: str) -> None:
-    intents.record_answer(
-        work, step, intent, region=step.region, stack=step.target, stack_id=stack_id, aws_status=aws_status
-    )
+    intents.record_answer(work, step, intent, stack=step.target, stack_id=stack_id, aws_status=aws_status)
 
 
 def _see(work: Work, step: Step, stack: Stack | None) -> None:

@@ -8,7 +8,6 @@ is asked again with the same token, which CloudFormation takes for the same requ
 from dataclasses import dataclass
 from typing import Any
 
-from onboarding.aws.session import AnsweredCall
 from onboarding.engine import answers
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Event, Step, history
@@ -55,21 +54,19 @@ def answered_move(step: Step) -> Move | None:
     return Move(step.last_move) if step.last_move and was_answered(step) else None
 
 
-def record_answer(work: Work, step: Step, intent: Intent, *, region: str, stack: str, **fields: Any) -> None:
-    """Record that AWS accepted the request, with its request id, and set the step's `fields`."""
-    answer = answers.last() or AnsweredCall(
-        service="", operation="", region=region, http_status=0, request_id=""
-    )
+def record_answer(work: Work, step: Step, intent: Intent, *, stack: str = "", **fields: Any) -> None:
+    """Record each write that AWS accepted, with its request id, and set the step's `fields`."""
     with holding(work):
-        history.record(
-            work.run_id,
-            "aws.write",
-            region=region,
-            step_id=step.pk,
-            service=answer.service,
-            operation=answer.operation,
-            stack=stack,
-            request_id=answer.request_id,
-            token=intent.token,
-        )
+        for write in answers.writes():
+            history.record(
+                work.run_id,
+                "aws.write",
+                region=write.region,
+                step_id=step.pk,
+                service=write.service,
+                operation=write.operation,
+                stack=stack,
+                request_id=write.request_id,
+                token=intent.token,
+            )
         history.move_step(step, StepStatus.WORKING, **fields)

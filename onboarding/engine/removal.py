@@ -67,7 +67,6 @@ def _delete(work: Work, run: Run, step: Step, session: AwsSession, stack: Stack)
         work,
         step,
         intent,
-        region=step.region,
         stack=stack.name,
         aws_status="DELETE_IN_PROGRESS",
         outputs={**step.outputs, "roles": names},

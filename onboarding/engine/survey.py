@@ -19,8 +19,8 @@ from onboarding.engine.claims import Work, holding, rest
 from onboarding.models import AwsAccount, Run, history
 from onboarding.models.stages import lay_out, next_stage, open_stage
 from onboarding.observed import AccountSurvey, Failure
-from onboarding.planning import Plan
-from onboarding.states import FailureKind, RunStatus, Stage, StepStatus
+from onboarding.planning import Plan, PlannedStep
+from onboarding.states import WRITING_STAGES, FailureKind, RunStatus, Stage, StepKind, StepStatus
 from onboarding.stored import survey_as_json
 
 _SURVEYED = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
@@ -59,10 +59,14 @@ def is_fresh(run: Run) -> bool:
 
 
 def demand(work: Work) -> None:
-    """Let the stages rest and the survey be made first: it makes due again what then remains."""
+    """Let the stages rest and the survey be made first: it makes due again what then remains.
+
+    Many items may ask for it at the same time; a survey that is due or under way is left alone.
+    """
     with holding(work, run_in=frozenset({RunStatus.RUNNING})) as run:
-        rest(run)
-        open_stage(run, Stage.SURVEY)
+        rest(run, *WRITING_STAGES)
+        if not run.work_items.filter(stage=Stage.SURVEY, due_at__isnull=False).exists():
+            open_stage(run, Stage.SURVEY)
 
 
 def _keep(run: Run, survey: AccountSurvey) -> None:
@@ -97,7 +101,7 @@ def _propose(run: Run, plan: Plan) -> None:
 def _compare(run: Run, plan: Plan) -> None:
     """Go on if what is still to be written was approved; otherwise ask the owner again."""
     finished = run.steps.filter(status=StepStatus.FINISHED).values_list("ordinal", flat=True)
-    if planning.plans_differ(_approved(run), plan, finished=set(finished)):
+    if planning.plans_differ(_approved(run, plan), plan, finished=set(finished)):
         rest(run)
         history.record(run.pk, "plan.made", digest=plan.digest, steps=len(plan.steps), is_empty=plan.is_empty)
         history.move_run(
@@ -116,13 +120,20 @@ def _compare(run: Run, plan: Plan) -> None:
         open_stage(run, stage)
 
 
-def _approved(run: Run) -> Plan:
-    """The approved plan; a stack that the run itself created meanwhile is known by its id as well."""
+def _approved(run: Run, now: Plan) -> Plan:
+    """The approved plan. A stack of ours that came to be meanwhile is own progress, whatever its id.
+
+    For what is removed, the id is what was approved.
+    """
     plan = Plan.from_json(run.plan or {})
-    stack_ids = dict(run.steps.values_list("ordinal", "stack_id"))
+    ids = {_place(step): step.stack_id for step in now.steps if step.kind != StepKind.REMOVE_STACK}
     known = tuple(
-        replace(step, stack_id=stack_ids[step.ordinal])
+        replace(step, stack_id=ids[_place(step)])
         for step in plan.steps
-        if stack_ids.get(step.ordinal, step.stack_id) != step.stack_id
+        if ids.get(_place(step), step.stack_id) != step.stack_id
     )
     return replace(plan, steps=plan.steps + known)
+
+
+def _place(step: PlannedStep) -> tuple[str, str, str]:
+    return step.kind, step.region, step.target

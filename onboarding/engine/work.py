@@ -9,6 +9,7 @@ from onboarding.aws.errors import AwsFailure
 from onboarding.custody.unseal import SealUnreadable
 from onboarding.engine import (
     admission,
+    advancing,
     cancelling,
     claims,
     deadlines,
@@ -78,6 +79,11 @@ def _look(held: Work, run: Run) -> timedelta | None:
     if status == RunStatus.CANCELLING:
         return cancelling.look(held, run)
     if held.stage in WRITING_STAGES and status != RunStatus.RUNNING:
+        return None
+    if held.stage == Stage.VERIFY and status == RunStatus.RUNNING:
+        # Taken up again when nothing was left to write.
+        with claims.holding(held) as locked:
+            advancing.go_on(locked, held.stage)
         return None
     if held.stage in WRITING_STAGES and not survey.is_fresh(run):
         survey.demand(held)

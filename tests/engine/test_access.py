@@ -8,7 +8,7 @@ from onboarding.credentials import TemporaryCredentials
 from onboarding.engine.drive import drive
 from onboarding.models import Grant, Run
 from onboarding.services import hand_over
-from onboarding.states import RunStatus
+from onboarding.states import RunStatus, StepKind
 from tests.engine.conftest import Owner
 
 OwnerOf = Callable[..., Owner]
@@ -87,3 +87,32 @@ def test_an_expired_token_asks_for_access_and_goes_on_where_it_stopped(owner_of:
     owner.cloud.clear_faults(number)
     run = drive(owner.hand_over_credentials().pk)
     assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
+
+
+def test_access_that_ends_while_stacks_are_made_is_asked_for_again_and_nothing_is_redone(
+    owner_of: OwnerOf,
+) -> None:
+    owner = owner_of()
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    faults: list[int] = []
+
+    def expire_when_trails_begin(now: Run) -> None:
+        begun = now.steps.filter(kind=StepKind.DEPLOY_TRAILS).exclude(stack_id="").exists()
+        if begun and not faults:
+            # Of the portal's requests alone: what CloudFormation began goes on by itself.
+            faults.append(
+                owner.cloud.fault(
+                    kind="expired", service="cloudformation", region="us-*", account=owner.account.number
+                )
+            )
+
+    run = drive(run.pk, expire_when_trails_begin)
+    assert run.status == RunStatus.NEEDS_ACCESS, (run.reason_code, run.failure)
+    assert run.reason_code == "expired_while_working"
+
+    owner.cloud.clear_faults()
+    run = drive(owner.hand_over_credentials().pk)
+    assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
+    created = [request.stack for request in owner.writes("CreateStack")]
+    assert sorted(created) == ["DeployCloudTrailCloudFormationStacks", "InfosecClientRoles"]
