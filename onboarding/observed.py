@@ -112,7 +112,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class RegionSurvey:
-    """What one region holds. Stacks are the candidates (old, ours) with resources; all others only counted."""
+    """What one region holds: the candidates (old, ours) with resources; all other stacks only counted."""
 
     region: str
     outcome: RegionOutcome

@@ -26,8 +26,18 @@ from tests.browser import find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_GUESSES = ("postgres://postgres@127.0.0.1:5432/postgres", "postgres:///postgres")
-# Neither needs a database: once is enough.
-WITHOUT_DATABASE = ("tests/sandbox", "tests/cloudformation")
+# None of these knows of a database: once is enough.
+WITHOUT_DATABASE = (
+    "tests/sandbox",
+    "tests/cloudformation",
+    "tests/aws",
+    "tests/custody",
+    *(
+        f"tests/test_{name}.py"
+        for name in ("blueprint", "company", "containers", "decisions", "locks", "planning")
+    ),
+    *(f"tests/test_{name}.py" for name in ("remedies", "settings", "states")),
+)
 
 
 def find_postgres() -> str | None:
@@ -100,7 +110,7 @@ def main() -> int:
                 *ignored,
             )
         )
-    results.append(run("Whole onboardings", environment, "-m", "end_to_end", "tests/end_to_end"))
+    results.append(run("Whole onboardings", environment, "-m", "end_to_end"))
     left_out = [
         what
         for what, is_there in (
