@@ -1,4 +1,4 @@
-"""Nothing stands still for ever: what waits too long ends with a reason, what should move is looked at again."""
+"""Nothing stands still for ever: what waits too long ends with a reason, what should move is looked at."""
 
 from datetime import timedelta
 
