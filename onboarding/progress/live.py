@@ -16,7 +16,7 @@ from onboarding.progress.headlines import headline_of
 from onboarding.progress.regions import RegionCounts, RegionRow, count_regions, region_rows
 from onboarding.progress.stages import StageProgress, stages_of
 from onboarding.progress.telling import Told, tell
-from onboarding.states import RunStatus, StepKind, StepStatus
+from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
 from onboarding.stored import survey_from_json
 
 TIMELINE_LENGTH = 120
@@ -59,6 +59,14 @@ class Progress:
     def has_begun(self) -> bool:
         """Whether counting regions says anything: before the work they all wait."""
         return self.run.status not in {RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED}
+
+    @property
+    def wanted_regions(self) -> tuple[RegionRow, ...]:
+        return tuple(row for row in self.regions if row.state != RegionState.SKIPPED)
+
+    @property
+    def skipped_regions(self) -> tuple[RegionRow, ...]:
+        return tuple(row for row in self.regions if row.state == RegionState.SKIPPED)
 
     @property
     def done(self) -> int:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -91,12 +92,16 @@ def ago(at: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
-def elapsed(since: datetime | None, until: datetime | None) -> SafeString | str:
+def elapsed(since: datetime | None, until: datetime | None = None) -> SafeString | str:
     """How long something took, or how long it has been going on, which the script keeps counting."""
     if since is None:
         return ""
     if until is None:
-        return format_html('<time datetime="{}" data-since></time>', since.isoformat())
+        return format_html(
+            '<time datetime="{}" data-since>{}</time>',
+            since.isoformat(),
+            _("since %(time)s UTC") % {"time": localtime(since).strftime("%H:%M")},
+        )
     seconds = max(0, round((until - since).total_seconds()))
     words = f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
     return format_html('<span class="took">{}</span>', words)

@@ -28,6 +28,7 @@ def fragments_of(progress: Progress) -> Fragments:
     """Render every piece in the active language."""
     context = {"progress": progress, "run": progress.run, "account": progress.run.account}
     pieces = {
+        "run-stepper": render_to_string("run/stepper.html", context),
         "run-header": render_to_string("run/header.html", context),
         "run-act": render_to_string("run/act.html", context),
         "run-count": render_to_string("run/count.html", context),

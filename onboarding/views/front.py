@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from onboarding.models import AwsAccount, Run
-from onboarding.progress.acts import Act, next_act, waiting_for
+from onboarding.progress.acts import Act, next_act
 from onboarding.views.access import signed_in
 
 
@@ -19,7 +19,6 @@ class AccountLine:
     run: Run | None
     url: str
     act: Act | None
-    waiting_for: str
     owners: tuple[str, ...]
 
 
@@ -54,6 +53,5 @@ def _line(account: AwsAccount, run: Run | None, user_id: int) -> AccountLine:
         if owns
         else "",
         act=next_act(account, run) if owns else None,
-        waiting_for=str(waiting_for(run)) if run else "",
         owners=tuple(owner.email for owner in owners),
     )
