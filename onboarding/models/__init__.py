@@ -1,6 +1,7 @@
 """What is stored. Each module holds one table's question; import them from here."""
 
 from onboarding.models.account import AwsAccount, Ownership
+from onboarding.models.audit import AuditHead, AuditRecord
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
 from onboarding.models.reading import RegionReading
@@ -8,4 +9,15 @@ from onboarding.models.run import Run
 from onboarding.models.step import Step
 from onboarding.models.work_item import WorkItem
 
-__all__ = ["AwsAccount", "Event", "Grant", "Ownership", "RegionReading", "Run", "Step", "WorkItem"]
+__all__ = [
+    "AuditHead",
+    "AuditRecord",
+    "AwsAccount",
+    "Event",
+    "Grant",
+    "Ownership",
+    "RegionReading",
+    "Run",
+    "Step",
+    "WorkItem",
+]
