@@ -31,6 +31,9 @@ REGION_SECONDS = 25.0
 SURVEY_SECONDS = 40.0
 SEARCH_SECONDS = 10.0
 
+# So much of its stack's name at least is kept in a resource's generated name.
+_NAME_KEPT = 20
+
 _CREDENTIALS = frozenset({FailureKind.EXPIRED, FailureKind.INVALID_CREDENTIALS})
 _DENIALS = frozenset({FailureKind.DENIED, FailureKind.DENIED_BY_ORGANIZATION, FailureKind.ACCOUNT_INACTIVE})
 
@@ -128,9 +131,17 @@ def survey_region(session: AwsSession, company: Company, region: str) -> RegionS
 def _candidates(session: AwsSession, company: Company, region: str) -> list[Stack]:
     """The existing stacks that may be old or ours, by name or description, as their listing shows them."""
     ours = {company.roles.stack_name, company.trails.parent_stack_name, company.trails.regional_stack_name}
+    listed = _listed(session, region)
+    if listed and not any(stack.description for stack in listed):
+        listed = _optional(lambda: _described(session, region, listed)) or listed
+    return [stack for stack in listed if stack.name in ours or _may_be_old(company, stack)]
+
+
+def _listed(session: AwsSession, region: str) -> list[Stack]:
+    """Every existing stack of the region, with what its listing tells."""
     client = session.client("cloudformation", region)
     pages = collect(client, client.get_paginator("list_stacks").paginate(StackStatusFilter=list(_EXISTING)))
-    listed = [
+    return [
         Stack(
             stack_id=summary.get("StackId", ""),
             name=summary["StackName"],
@@ -144,7 +155,14 @@ def _candidates(session: AwsSession, company: Company, region: str) -> list[Stac
         for summary in page["StackSummaries"]
         if summary["StackStatus"] != "DELETE_COMPLETE"
     ]
-    return [stack for stack in listed if stack.name in ours or _may_be_old(company, stack)]
+
+
+def _described(session: AwsSession, region: str, listed: list[Stack]) -> list[Stack]:
+    """The stacks with their descriptions, which not every endpoint tells in its listing."""
+    client = session.client("cloudformation", region)
+    pages = collect(client, client.get_paginator("describe_stacks").paginate())
+    told = {found["StackName"]: found.get("Description", "") for page in pages for found in page["Stacks"]}
+    return [replace(stack, description=told.get(stack.name, "")) for stack in listed]
 
 
 def _may_be_old(company: Company, stack: Stack) -> bool:
@@ -198,18 +216,29 @@ def _stacks_owning(
 
 
 def _stack_owning(session: AwsSession, region: str, role_name: str) -> Stack | None:
+    """The stack of this region that made the role; None too where it can't be told: the role is reported."""
     client = session.client("cloudformation", region)
     try:
         answer = ask(client.describe_stack_resources, PhysicalResourceId=role_name)
     except AwsFailure:
-        # No stack of this region made it, or it can't be asked: either way the role is still reported as old.
-        return None
+        return _optional(lambda: _stack_named_like(session, region, role_name))
     for resource in answer.get("StackResources", []):
         # An endpoint that ignores the parameter would name any stack at all.
         if resource.get("PhysicalResourceId") == role_name and resource["ResourceType"] == "AWS::IAM::Role":
             stack_id, name = resource.get("StackId", ""), resource.get("StackName", "")
             listed = Stack(stack_id=stack_id, name=name, region=region, status="")
             return _in_full(session, listed, with_template=True)
+    return None
+
+
+def _stack_named_like(session: AwsSession, region: str, role_name: str) -> Stack | None:
+    """The same by names, for endpoints that don't know a resource's stack: roles are named after theirs."""
+    for listed in _listed(session, region):
+        if not role_name.startswith(listed.name[:_NAME_KEPT]):
+            continue
+        stack = _in_full(session, listed, with_template=True)
+        if stack and any(resource.physical_id == role_name for resource in stack.resources or ()):
+            return stack
     return None
 
 

@@ -12,9 +12,9 @@ from onboarding.aws import regions, stacks
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
 from onboarding.company import Company
-from onboarding.observed import AccountSurvey, RegionSurvey, Stack
+from onboarding.observed import AccountSurvey, RegionSurvey, Role, Stack
 from onboarding.states import FailureKind, RegionOutcome
-from tests.aws.conftest import StandIn
+from tests.aws.conftest import StandIn, StubFactory
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 # Beside the 17 default regions, so many opt-in regions are enabled unless a test says otherwise.
@@ -288,3 +288,52 @@ def test_one_region_alone_can_be_read_again(
     (stack,) = found.stacks
     assert stack.outputs.keys() == {"SecurityAuditRoleArn", "IncidentResponseRoleArn"}
     assert stacks.describe(owner, "us-west-2", company.roles.stack_name) is None
+
+
+def _played_elsewhere(stub: StubFactory, company: Company, *, description: str) -> None:
+    """An endpoint whose listing tells no descriptions, and which can't find a stack by its resource."""
+    role = "something-else-OpSecSecurityAuditRole-1ABC"
+    stack_id = "arn:aws:cloudformation:eu-west-3:111122223333:stack/something-else/1"
+    at = NOW.isoformat()
+    listed = {"StackName": "something-else", "StackId": stack_id, "StackStatus": "CREATE_COMPLETE"}
+    described = {**listed, "CreationTime": at, "Description": description}
+    resource = {
+        "LogicalResourceId": "OpSecSecurityAuditRole",
+        "PhysicalResourceId": role,
+        "ResourceType": "AWS::IAM::Role",
+        "ResourceStatus": "CREATE_COMPLETE",
+        "LastUpdatedTimestamp": at,
+    }
+    trust = {"AssumeRolePolicyDocument": {"Principal": {"AWS": company.old.trusted_principal_arns[0]}}}
+    body = {"Resources": {"OpSecSecurityAuditRole": {"Type": "AWS::IAM::Role", "Properties": trust}}}
+    cloudformation = stub("cloudformation", "eu-west-3")
+    cloudformation.add_response("list_stacks", {"StackSummaries": [{**listed, "CreationTime": at}]})
+    cloudformation.add_response("describe_stacks", {"Stacks": [described]})
+    if description not in company.old.descriptions:
+        cloudformation.add_client_error("describe_stack_resources", "ValidationError", "does not exist")
+        cloudformation.add_response("list_stacks", {"StackSummaries": [{**listed, "CreationTime": at}]})
+    cloudformation.add_response("describe_stacks", {"Stacks": [described]})
+    cloudformation.add_response("list_stack_resources", {"StackResourceSummaries": [resource]})
+    cloudformation.add_response("get_template", {"TemplateBody": json.dumps(body)})
+
+
+def test_the_old_stack_is_found_where_a_listing_tells_no_descriptions(
+    stub: StubFactory, session: AwsSession, company: Company
+) -> None:
+    _played_elsewhere(stub, company, description=company.old.descriptions[0])
+    stub("cloudtrail", "eu-west-3").add_response("describe_trails", {"trailList": []})
+    found = regions.survey_region(session, company, "eu-west-3")
+    assert [stack.name for stack in found.stacks] == ["something-else"]
+
+
+def test_a_roles_stack_is_found_by_its_name_where_it_cannot_be_asked_for(
+    stub: StubFactory, session: AwsSession, company: Company
+) -> None:
+    _played_elsewhere(stub, company, description="No hint")
+    stub("cloudtrail", "eu-west-3").add_response("describe_trails", {"trailList": []})
+    read = regions.survey_region(session, company, "eu-west-3")
+    assert read.stacks == ()
+    name = "something-else-OpSecSecurityAuditRole-1ABC"
+    role = Role(f"arn:aws:iam::111122223333:role/{name}", name, trusted_principals=())
+    (found,) = regions._stacks_owning(session, [role], [read])
+    assert found.name == "something-else"
