@@ -75,16 +75,22 @@ def _stage(run: Run, stage: Stage, steps: Sequence[Step], is_planned: bool) -> S
     started = [step.started_at for step in steps if step.started_at]
     finished = [step.finished_at for step in settled if step.finished_at]
     state = _state(run, steps, is_planned=is_planned)
-    is_over = state in {StageState.FINISHED, StageState.FAILED}
     return StageProgress(
         stage=stage,
         state=state,
         settled=len(settled),
         total=len(steps),
         started_at=min(started, default=None),
-        finished_at=max(finished, default=None) if is_over else None,
+        finished_at=_end(run, state, max(finished, default=None)),
         named_steps=tuple(step for step in steps if step.target and not _is_regional(step)),
     )
+
+
+def _end(run: Run, state: StageState, last_step_at: datetime | None) -> datetime | None:
+    """When the stage's clock stopped; None while it runs."""
+    if state in {StageState.FINISHED, StageState.FAILED}:
+        return last_step_at
+    return run.finished_at
 
 
 def _state(run: Run, steps: Sequence[Step], *, is_planned: bool) -> StageState:

@@ -84,40 +84,69 @@ function follow(root, path) {
   return path.reduce((at, index) => at?.children[index], root);
 }
 
-function watch(address) {
-  const connection = document.getElementById("connection");
-  const source = new EventSource(address);
-  const show = (state) => {
-    const time = new Date().toLocaleTimeString(language);
-    connection.className = `connection is-${state}`;
-    connection.querySelector(".words").textContent =
-      connection.dataset[state] + (state === "lost" ? ` ${time}` : "");
-  };
-  const stop = (state) => { source.close(); show(state); };
+const CALM_MILLISECONDS = 10000; // between two announcements of the same status
+const RETRY_MILLISECONDS = 5000;
+let lastSaid = { status: "", at: 0 };
 
-  source.onopen = () => show("live");
+function announce() {
+  const header = document.getElementById("run-header");
+  document.title = header.dataset.title;
+  const { runStatus: status, say } = header.dataset;
+  if (status === lastSaid.status && Date.now() - lastSaid.at < CALM_MILLISECONDS) return;
+  const announcement = document.getElementById("announcement");
+  if (announcement.textContent !== say) announcement.textContent = say;
+  lastSaid = { status, at: Date.now() };
+}
+
+function showConnection(state) {
+  const connection = document.getElementById("connection");
+  if (state === "lost" && connection.classList.contains("is-lost")) return;
+  const time = state === "lost" ? ` ${new Date().toLocaleTimeString(language)}` : "";
+  connection.className = `connection is-${state}`;
+  connection.querySelector(".words").textContent = connection.dataset[state] + time;
+}
+
+function watch(address, after) {
+  const source = new EventSource(`${address}?after=${after}`);
+  let last = after;
+
+  source.onopen = () => showConnection("live");
   source.onerror = () => {
-    if (!connection.classList.contains("is-lost")) show("lost");
-    // The browser gives up by itself when it is answered with anything but a stream.
-    if (source.readyState === EventSource.CLOSED) show("gone");
+    showConnection("lost");
+    // The browser tries again by itself, but not where it was answered with anything but a stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => watchAgain(address, last), RETRY_MILLISECONDS);
   };
   source.addEventListener("fragments", (event) => {
+    last = event.lastEventId || last;
     const template = document.createElement("template");
     template.innerHTML = event.data;
     for (const piece of [...template.content.children]) put(piece);
-    const header = document.getElementById("run-header");
-    document.title = header.dataset.title;
-    const announcement = document.getElementById("announcement");
-    if (announcement.textContent !== header.dataset.say) announcement.textContent = header.dataset.say;
+    announce();
   });
-  source.addEventListener("over", () => stop("over"));
-  source.addEventListener("gone", () => stop("gone"));
+  for (const state of ["over", "gone"]) {
+    source.addEventListener(state, () => { source.close(); showConnection(state); });
+  }
   addEventListener("pagehide", () => source.close());
 }
+
+// Either the server was away for a moment, or this page may not be seen any more: then it sends us elsewhere.
+async function watchAgain(address, after) {
+  try {
+    const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+    if (answer.type === "opaqueredirect" || answer.status === 404) return showConnection("gone");
+  } catch { /* still away */ }
+  return watch(address, after);
+}
+
+// A page taken from the browser's memory shows the past, and its stream is closed.
+addEventListener("pageshow", (event) => {
+  if (event.persisted && document.body.dataset.events) location.reload();
+});
 
 // --- Start --------------------------------------------------------------------------------------
 showCopyButtons(document);
 tellTimes(document);
 setInterval(() => tellTimes(document), 1000);
 document.getElementById("error-summary")?.focus();
-if (document.body.dataset.events) watch(document.body.dataset.events);
+const { events, after } = document.body.dataset;
+if (events) watch(events, after);

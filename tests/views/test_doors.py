@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
@@ -101,6 +102,16 @@ def test_open_pages_carry_a_strict_policy_and_nothing_inline(path: str, client: 
     assert "<script>" not in answer.text
     assert " onclick=" not in answer.text
     assert "https://" not in answer.text
+
+
+def test_a_page_that_is_not_there_says_so_without_saying_more(browser: Client) -> None:
+    answer = browser.get("/aws/999999999999/logs/")
+    assert answer.status_code == 404
+    assert "This page isn’t there" in answer.text
+
+
+def test_the_page_for_our_own_faults_needs_nothing_that_may_be_broken() -> None:
+    assert "Something broke on our side" in render_to_string("500.html")
 
 
 def test_the_portal_says_whether_it_lives_and_is_ready(db: None, client: Client) -> None:

@@ -97,7 +97,8 @@ def test_the_live_page_reloads_itself_without_javascript_until_the_run_is_settle
     reload = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
     page = page_of(browser, running)
     assert reload in page
-    assert f"{reverse('events', args=[running.pk])}?after={running.last_event_number}" in page
+    assert f'data-events="{reverse("events", args=[running.pk])}"' in page
+    assert f'data-after="{running.last_event_number}"' in page
     move_run(running, RunStatus.FAILED, expect=[RunStatus.RUNNING], reason_code="unknown")
     page = page_of(browser, running)
     assert reload not in page

