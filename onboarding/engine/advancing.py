@@ -3,7 +3,7 @@
 Everything here is called inside a transaction that holds the run.
 """
 
-from onboarding.engine import grants, parking, readings
+from onboarding.engine import coverage, grants, parking, readings
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, Step, history
 from onboarding.models.stages import close_all, next_stage, open_stage
@@ -110,9 +110,7 @@ def _finish(run: Run) -> None:
     before = {RunStatus(run.status)}
     open_step = run.steps.exclude(status=StepStatus.FINISHED).order_by("ordinal").first()
     if open_step is None:
-        grants.destroy(run, "verified")
-        close_all(run)
-        history.move_run(run, RunStatus.VERIFIED, expect=before)
+        _finish_verified(run, before)
         return
     wrote = run.steps.filter(stage__in=WRITING_STAGES, status=StepStatus.FINISHED)
     has_effect = (
@@ -127,6 +125,19 @@ def _finish(run: Run) -> None:
     history.move_run(
         run, RunStatus.PARTLY_DONE, expect=before, reason_code=open_step.reason_code, failure=failure
     )
+
+
+def _finish_verified(run: Run, before: set[RunStatus]) -> None:
+    """Every step is finished: verified, unless an enabled region was never looked into."""
+    grants.destroy(run, "verified")
+    close_all(run)
+    missing = coverage.not_looked_into(run)
+    if missing is None:
+        history.move_run(run, RunStatus.VERIFIED, expect=before)
+    else:
+        history.move_run(
+            run, RunStatus.PARTLY_DONE, expect=before, reason_code=missing.code, failure=missing.failure
+        )
 
 
 def _finish_cancelling(run: Run) -> None:

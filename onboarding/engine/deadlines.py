@@ -59,6 +59,11 @@ def deleted_role_limit() -> timedelta:
     return 12 * timedelta(seconds=float(settings.CLOUD_POLL_SECONDS))
 
 
+def unheeded_limit() -> timedelta:
+    """How long a stack may show nothing of what AWS accepted for it: with the default poll, two minutes."""
+    return 24 * timedelta(seconds=float(settings.CLOUD_POLL_SECONDS))
+
+
 def new_roles_limit() -> timedelta:
     """How long after its stack is complete a role may refuse to be assumed before that is a failure."""
     return 60 * timedelta(seconds=float(settings.CLOUD_POLL_SECONDS))

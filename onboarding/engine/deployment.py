@@ -56,7 +56,10 @@ def look(work: Work, run: Run) -> timedelta | None:
 def next_move(step: Step, stack: Stack | None, wanted: Wanted, *, is_met: bool) -> decisions.Decision:
     """What the step needs next; never anything at a stack of this name that isn't ours."""
     is_ours = stack is None or matching.is_ours(wanted.stack.template, stack)
-    return decisions.decide(Goal.PRESENT, stack, intents.answered_move(step), wanted=is_met, is_ours=is_ours)
+    decision = decisions.decide(
+        Goal.PRESENT, stack, intents.answered_move(step), wanted=is_met, is_ours=is_ours
+    )
+    return intents.unless_unheeded(step, decision)
 
 
 def finish(work: Work, step: Step, stack: Stack) -> None:

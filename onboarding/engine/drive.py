@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from onboarding.engine import claims, sweeping
 from onboarding.engine.claims import ACTIVE_RUN_STATUSES, Claim
-from onboarding.engine.work import Next, work
+from onboarding.engine.work import Next, give_back, work
 from onboarding.models import Run, WorkItem
 from onboarding.states import RunStatus
 
@@ -50,9 +50,13 @@ def drive(run_id: uuid.UUID, on_change: Callable[[Run], None] | None = None) -> 
 
 
 def _work(claim: Claim) -> Next:
+    done: Next | None = None
     try:
-        return work(claim)
+        done = work(claim)
+        return done
     finally:
+        if done is None:
+            give_back(claim)
         # A thread's connections are its own; nobody else would close them.
         connections.close_all()
 

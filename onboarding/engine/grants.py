@@ -3,9 +3,8 @@
 The only opener of sealed credentials. What it returns lives in the caller's memory alone.
 """
 
-from django.conf import settings
-
 from onboarding.credentials import HandedOver
+from onboarding.custody.keys import private_keys
 from onboarding.custody.unseal import unseal
 from onboarding.models import Grant, Run, history
 
@@ -30,7 +29,7 @@ def open_grant(run: Run, grant: Grant) -> HandedOver:
         bytes(grant.sealed),
         account_number=run.account.number,
         grant_id=grant.pk,
-        private_keys=settings.CUSTODY_PRIVATE_KEYS,
+        private_keys=private_keys(),
     )
 
 

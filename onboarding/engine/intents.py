@@ -8,7 +8,11 @@ is asked again with the same token, which CloudFormation takes for the same requ
 from dataclasses import dataclass
 from typing import Any
 
-from onboarding.engine import answers
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from onboarding.decisions import UNHEEDED, Decision
+from onboarding.engine import answers, deadlines
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Event, Step, history
 from onboarding.states import Move, RunStatus, StepStatus
@@ -44,9 +48,21 @@ def intend(work: Work, step: Step, move: Move) -> Intent:
 
 def was_answered(step: Step) -> bool:
     """Whether AWS's answer to the step's last intent is recorded."""
+    return _answers(step).exists()
+
+
+def unless_unheeded(step: Step, decision: Decision) -> Decision:
+    """The same decision; or failure, when AWS has shown nothing of what it accepted for long enough."""
+    over = timezone.now() - deadlines.unheeded_limit()
+    if decision.reason_code in UNHEEDED and _answers(step).filter(at__lt=over).exists():
+        return Decision(Move.FAIL, decision.reason_code)
+    return decision
+
+
+def _answers(step: Step) -> QuerySet[Event]:
     return Event.objects.filter(
         run_id=step.run_id, step_id=step.pk, kind="aws.write", data__token=step.token
-    ).exists()
+    )
 
 
 def answered_move(step: Step) -> Move | None:

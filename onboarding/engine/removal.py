@@ -30,6 +30,7 @@ def look(work: Work, run: Run) -> timedelta | None:
 def _remove(work: Work, run: Run, step: Step, session: AwsSession) -> timedelta | None:
     stack = stacks.describe(session, step.region, step.stack_id)
     decision = decisions.decide(Goal.ABSENT, stack, intents.answered_move(step))
+    decision = intents.unless_unheeded(step, decision)
     match decision.move:
         case Move.WAIT:
             return _wait(work, step, stack)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from onboarding.engine.drive import drive
 from onboarding.models import Run
 from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
@@ -150,3 +152,31 @@ def test_an_account_that_changed_after_the_approval_is_planned_again(owner_of: O
     assert owner.writes() == []
     owner.approve(run)
     assert drive(run.pk).status == RunStatus.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "reason_code"),
+    [
+        ("old-stack-with-extra-resources", RunStatus.PARTLY_DONE, "old_role_left"),
+        ("stopped-trail", RunStatus.VERIFIED, ""),
+        ("scp-denied-region", RunStatus.VERIFIED, ""),
+        ("exists-in-other-home", RunStatus.VERIFIED, ""),
+        ("review-in-progress", RunStatus.PARTLY_DONE, "change_set_waiting"),
+    ],
+)
+def test_accounts_in_odd_states_end_as_they_should(
+    owner_of: OwnerOf, scenario: str, status: RunStatus, reason_code: str
+) -> None:
+    run = onboard(owner_of(scenario))
+    assert (run.status, run.reason_code) == (status, reason_code)
+
+
+def test_a_region_that_cannot_be_reached_delays_no_other_and_is_never_called_verified(
+    owner_of: OwnerOf,
+) -> None:
+    owner = owner_of()
+    owner.cloud.fault(kind="5xx", region="eu-north-1", account=owner.account.number)
+    run = onboard(owner)
+    assert (run.status, run.reason_code) == (RunStatus.PARTLY_DONE, "region_unreachable")
+    covered = run.account.readings.filter(state=RegionState.COVERED)
+    assert {reading.region for reading in covered} == {"us-east-1", "us-west-2"}
