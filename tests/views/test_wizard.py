@@ -1,9 +1,14 @@
 """Does the wizard take what people really type, keep it when something is wrong, and never echo a secret?"""
 
+import re
+from dataclasses import replace
+from html import unescape
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from onboarding.models import AwsAccount, Grant, Run
 from onboarding.states import GrantKind, RunStatus
@@ -170,3 +175,16 @@ def test_a_second_hand_over_while_the_run_works_leads_to_the_run(
     answer = browser.post(reverse("hand-over-credentials", args=[NUMBER]), CANARIES, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("run", args=[surveying.pk])
     assert "already running" in answer.text
+
+
+def test_with_published_templates_one_link_opens_the_console_with_everything_filled_in(
+    account: AwsAccount, browser: Client, settings: Settings
+) -> None:
+    company = settings.COMPANY
+    settings.COMPANY = replace(company, templates=replace(company.templates, bucket="onboarding-templates"))
+    page = unescape(browser.get(reverse("hand-over", args=[NUMBER])).text)
+    link = re.search(r'href="(https://us-west-2\.console\.aws\.amazon\.com/[^"]+)"', page)
+    assert link is not None
+    # Behind "#", so that the ExternalId reaches no server's log.
+    assert f"param_ExternalId={account.external_id}" in link[1].partition("#")[2]
+    assert "--template-url https://onboarding-templates.s3.us-west-2.amazonaws.com/templates/" in page
