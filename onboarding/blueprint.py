@@ -131,8 +131,20 @@ def is_current(
 
     `Attempt` is no part of what a stack is: it only asks the Lambda function to look again.
     """
-    same = all(parameters.get(name) == value for name, value in wanted.items() if name != "Attempt")
+    same = all(
+        name in parameters and items_of(parameters[name]) == items_of(value)
+        for name, value in wanted.items()
+        if name != "Attempt"
+    )
     return same and tags.get(DIGEST_TAG) == stack.template.digest
+
+
+def items_of(value: str) -> tuple[str, ...]:
+    """The items of a parameter's value, a list's or a single one.
+
+    AWS answers a list as it was sent; other endpoints answer "a, b" or "['a', 'b']".
+    """
+    return tuple(item for each in value.strip("[]").split(",") if (item := each.strip(" '\"")))
 
 
 def template_key(template: Template) -> str:
@@ -211,7 +223,7 @@ def _handover(company: Company, roles: StackBlueprint, trails: StackBlueprint) -
         "only_through_cloudformation": {
             "ForAnyValue:StringEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
         },
-        "old_role_arns": [_role_arn(_old_role_pattern(each)) for each in company.old.role_logical_ids],
+        "old_role_arns": [_role_arn(old_role_pattern(each)) for each in company.old.role_logical_ids],
         "home_regions": list(company.home.regions),
         "parent_stack_arns": [
             {"Fn::Sub": f"arn:aws:cloudformation:*:${{AWS::AccountId}}:stack/{each.stack_name}/*"}
@@ -263,7 +275,8 @@ def generated_name_pattern(stack_name: str) -> str:
     )
 
 
-def _old_role_pattern(logical_id: str) -> str:
+def old_role_pattern(logical_id: str) -> str:
+    """The names that CloudFormation generates for the old role, whatever its stack was called."""
     # A long stack name is cut before the logical id is, unless that is long too.
     return f"*-{logical_id}-*" if len(logical_id) <= 22 else f"*-{logical_id[:20]}*"
 

@@ -92,6 +92,9 @@ def decide(
     return decision
 
 
+# AWS accepted what was asked, and the stack stands as if nothing had been said: not for ever.
+UNHEEDED = frozenset({"stack_vanished", "update_without_effect", "delete_without_effect"})
+
 _LIVE = frozenset({Condition.LIVE, Condition.LIVE_AFTER_FAILED_UPDATE})
 _OUTCOMES = frozenset({Move.FINISH, Move.FAIL, Move.ASK})
 

@@ -157,3 +157,12 @@ def test_a_quick_create_link_is_filled_in_behind_the_hash(company: Company, publ
 )
 def test_patterns_match_the_names_that_cloudformation_cuts(stack_name: str, pattern: str) -> None:
     assert generated_name_pattern(stack_name) == pattern
+
+
+@pytest.mark.parametrize("answered", ["b,a", "b, a", "['b', 'a']"])
+def test_a_list_is_the_same_however_an_endpoint_answers_it(company: Company, answered: str) -> None:
+    blueprint = build_blueprint(company)
+    tags = {DIGEST_TAG: blueprint.roles.template.digest}
+    name = "IncidentResponsePolicyArns"
+    assert is_current(blueprint.roles, {name: "b,a"}, tags=tags, parameters={name: answered})
+    assert not is_current(blueprint.roles, {name: "b"}, tags=tags, parameters={name: answered})

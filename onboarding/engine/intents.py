@@ -60,9 +60,7 @@ def unless_unheeded(step: Step, decision: Decision) -> Decision:
 
 
 def _answers(step: Step) -> QuerySet[Event]:
-    return Event.objects.filter(
-        run_id=step.run_id, step_id=step.pk, kind="aws.write", data__token=step.token
-    )
+    return Event.objects.filter(run_id=step.run_id, step_id=step.pk, kind="aws.write", data__token=step.token)
 
 
 def answered_move(step: Step) -> Move | None:

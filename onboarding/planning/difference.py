@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from onboarding.blueprint import Blueprint, roles_parameters, trails_parameters
+from onboarding.blueprint import Blueprint, items_of, roles_parameters, trails_parameters
 from onboarding.observed import AccountSurvey
 from onboarding.planning.homes import (
     NOTHING_NEEDED,
@@ -128,7 +128,7 @@ def _regions_of_parent(survey: AccountSurvey, trails: Parent) -> tuple[str, ...]
     A region taken off its list loses its trail: one that can't be read just now is no reason for that.
     """
     read = {region.region for region in survey.regions if region.outcome == RegionOutcome.READ}
-    listed = trails.stack.parameters.get("Regions", "").split(",") if trails.stack else []
+    listed = items_of(trails.stack.parameters.get("Regions", "")) if trails.stack else ()
     unread = {
         region.region
         for region in survey.regions
