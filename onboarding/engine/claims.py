@@ -129,10 +129,10 @@ def _is_asked_for(item: WorkItem) -> bool:
 
 
 def release(work: Work, look_again_in: timedelta | None, *, faults: int = 0) -> bool:
-    """Give the item back, due again after `look_again_in` (None: not by itself). True if due now.
+    """Give the item back, due again after `look_again_in`; None: not by itself.
 
-    Does nothing when the item is no longer ours. A run in which nothing is to be done keeps its items at
-    rest.
+    Answers whether anything of the run is due now, so that it need not wait for the next tick. Does nothing
+    when the item is no longer ours. A run in which nothing is to be done keeps its items at rest.
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=work.run_id)
@@ -152,7 +152,7 @@ def release(work: Work, look_again_in: timedelta | None, *, faults: int = 0) -> 
             item.due_at = None
         item.holder, item.lease_until, item.faults = "", None, faults
         item.save(update_fields=["due_at", "holder", "lease_until", "faults"])
-        return item.due_at is not None and item.due_at <= now
+        return run.work_items.filter(lease_until__isnull=True, due_at__lte=now).exists()
 
 
 def make_due(run: Run, stage: Stage, region: str, *, after: timedelta = timedelta(0)) -> None:

@@ -5,6 +5,7 @@ the old account. Regions: the trail delivers to the right bucket and topic, logs
 and a first log has arrived.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
@@ -135,9 +136,30 @@ def _old_role(session: AwsSession, run: Run) -> Failure | None:
         names |= {
             name for name in removal.outputs.get("roles", ()) if roles.get_role(session, name) is not None
         }
-    if names:
-        return _ours("old_role_left", f"The old role still exists: {', '.join(sorted(names))}.")
-    return None
+    if not names:
+        return None
+    text = f"The old role still exists: {', '.join(sorted(names))}"
+    if holders := _holders(run, names):
+        return _ours("old_role_in_stack", f"{text}, in the stack {', '.join(holders)}.")
+    return _ours("old_role_left", f"{text}.")
+
+
+def _holders(run: Run, role_names: Collection[str]) -> list[str]:
+    """The stacks that were surveyed with any of these roles, and that no step has removed since."""
+    if run.survey is None:
+        return []
+    removed = set(
+        run.steps.filter(kind=StepKind.REMOVE_STACK, status=StepStatus.FINISHED).values_list(
+            "stack_id", flat=True
+        )
+    )
+    return [
+        f"{stack.name} in {stack.region}"
+        for region in survey_from_json(run.survey).regions
+        for stack in region.stacks
+        if stack.stack_id not in removed
+        and any(resource.physical_id in role_names for resource in stack.resources or ())
+    ]
 
 
 def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | None:

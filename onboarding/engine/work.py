@@ -1,5 +1,6 @@
 """What does a worker do with one claim? One look at one work item, and then it says when to look again."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,8 @@ from onboarding.models import Run
 from onboarding.observed import Failure
 from onboarding.states import WRITING_STAGES, FailureKind, GrantKind, RunStatus, Stage
 
+logger = logging.getLogger(__name__)
+
 # A role's session may end while the role is still ours to assume: so often it is assumed anew before we
 # give up.
 _NEW_SESSIONS = 2
@@ -36,7 +39,7 @@ _NEW_SESSIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Whether the item is due again at once, so that it need not wait for the next tick."""
+    """Whether anything of the run is due at once, so that it need not wait for the next tick."""
 
     due_now: bool
 
@@ -61,6 +64,16 @@ def work(claim: Claim) -> Next:
         wait = _without_access(held, Failure(FailureKind.OURS, "hand_over_unreadable", ""))
     except AwsFailure as refusal:
         faults = held.faults + 1
+        logger.warning(
+            "aws.fault run_id=%s stage=%s region=%s faults=%s kind=%s code=%s request_id=%s",
+            held.run_id,
+            held.stage,
+            held.region,
+            faults,
+            refusal.failure.kind,
+            refusal.failure.code,
+            refusal.failure.request_id,
+        )
         wait = _after(held, run, refusal.failure)
     return Next(due_now=claims.release(held, wait, faults=faults))
 

@@ -3,12 +3,14 @@
 import io
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connections
 from pytest_django.fixtures import Settings
 
 from onboarding.models import AwsAccount, Run
@@ -158,3 +160,27 @@ def test_a_failed_run_exits_with_four_and_the_remedy(
     assert ended.status == 4
     assert "log storage" in ended.err
     assert owner.writes() == []
+
+
+def test_two_operators_at_once_onboard_an_account_once(owner_of: OwnerOf) -> None:
+    owner = owner_of("old-stack")
+    arguments = (owner.account.number, "--role-arn", owner.create_role(), "--approve")
+
+    def operate() -> Ended:
+        try:
+            return onboard(*arguments)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = [future.result() for future in [pool.submit(operate), pool.submit(operate)]]
+
+    run = Run.objects.get(account=owner.account)
+    if run.status == RunStatus.PLANNED:
+        # One handed over anew while the other approved: the plan then waits, and nothing was begun twice.
+        ends.append(onboard(owner.account.number, "--approve"))
+        run.refresh_from_db()
+    assert run.status == RunStatus.VERIFIED, [(end.status, end.err) for end in ends]
+    assert 0 in {end.status for end in ends}
+    created = [request.stack for request in owner.writes("CreateStack")]
+    assert sorted(created) == ["DeployCloudTrailCloudFormationStacks", "InfosecClientRoles"]

@@ -90,12 +90,16 @@ class Command(BaseCommand):
         else:
             account = self._registered(number)
         user = self._user(account, options["email"])
-        run = self._hand_over(user, account, options) or self._open_run(account)
-        follower = Follower(self.stdout) if options["follow"] else None
-        run = drive(run.pk, follower.show if follower else None)
+        try:
+            run = self._hand_over(user, account, options) or self._open_run(account)
+        except hand_over.RunInProgress as refusal:
+            self.stderr.write(f"{refusal} Following it.")
+            run = self._open_run(account)
+        show = Follower(self.stdout).show if options["follow"] else None
+        run = drive(run.pk, show)
         if run.status == RunStatus.PLANNED:
-            run = self._approve(user, run, options["approve"])
-            run = drive(run.pk, follower.show if follower else None)
+            self._approve(user, run, options["approve"])
+            run = drive(run.pk, show)
         self._report(run)
 
     def _prepare(self, number: str, options: dict[str, Any]) -> AwsAccount:
@@ -163,13 +167,16 @@ class Command(BaseCommand):
             )
         return run
 
-    def _approve(self, user: User, run: Run, digest: str | None) -> Run:
+    def _approve(self, user: User, run: Run, digest: str | None) -> None:
         for line in plan_lines(run):
             self.stdout.write(line)
         if digest is None:
             self._stop(PERSON_NEEDED, f"Nothing was changed. To go on: --approve {run.plan_digest}")
-        approval.approve(user, run, digest or run.plan_digest)
-        return run
+        try:
+            approval.approve(user, run, digest or run.plan_digest)
+        except approval.NothingToApprove:
+            # Somebody else has handed over again, or approved it: whatever comes of that is reported.
+            self.stderr.write("The run has gone on meanwhile. Following it.")
 
     def _report(self, run: Run) -> None:
         if run.status == RunStatus.VERIFIED:
@@ -178,7 +185,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Verified at {at}: both roles, and CloudTrail in {covered} regions.")
             return
         if run.status == RunStatus.PLANNED:
-            self.stderr.write("The account has changed since the plan was approved. Read the new plan:")
+            self.stderr.write("A new plan waits for approval:")
             for line in plan_lines(run):
                 self.stdout.write(line)
         self.stderr.write(f"{run.get_status_display()}.")
