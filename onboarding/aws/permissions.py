@@ -4,22 +4,19 @@ Session policies, one for each stage: the owner may have given the portal too mu
 its own work only. AWS takes the intersection with the role's policies; 2,048 characters are the limit.
 """
 
+import fnmatch
 import json
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from onboarding.blueprint import generated_name_pattern
 from onboarding.company import Company
+from onboarding.needs import SIMULATING, Need, Statement, needs_of
 from onboarding.states import Stage
 
 LONGEST_POLICY = 2_048
 
-Statement = dict[str, Any]
-
-# CloudFormation works with the caller's rights: these writes are allowed to it, and not to us directly.
-_THROUGH_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}}
-
-_READ = {
+# What reading may take, everywhere: shorter than the list of what it does take, and harmless.
+_READ: Statement = {
     "Effect": "Allow",
     "Action": [
         "account:ListRegions",
@@ -28,7 +25,6 @@ _READ = {
         "cloudformation:List*",
         "cloudtrail:Describe*",
         "cloudtrail:Get*",
-        "cloudtrail:List*",
         "ec2:DescribeRegions",
         "iam:Get*",
         "iam:List*",
@@ -36,36 +32,6 @@ _READ = {
     ],
     "Resource": "*",
 }
-
-_CHANGE_STACK = [
-    "cloudformation:ContinueUpdateRollback",
-    "cloudformation:CreateStack",
-    "cloudformation:DeleteStack",
-    "cloudformation:TagResource",
-    "cloudformation:UpdateStack",
-]
-_CHANGE_ROLE = [
-    "iam:AttachRolePolicy",
-    "iam:CreateRole",
-    "iam:DeleteRole",
-    "iam:DeleteRolePolicy",
-    "iam:DetachRolePolicy",
-    "iam:PutRolePolicy",
-    "iam:TagRole",
-    "iam:UntagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole*",
-]
-_CHANGE_FUNCTION = [
-    "lambda:CreateFunction",
-    "lambda:DeleteFunction",
-    "lambda:InvokeFunction",
-    "lambda:ListTags",
-    "lambda:TagResource",
-    "lambda:UntagResource",
-    "lambda:UpdateFunction*",
-]
-_REMOVE_ROLE = ["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"]
 
 
 def _policy(*statements: Statement) -> str:
@@ -86,29 +52,76 @@ def session_policy(
     """The session policy, as JSON, for one stage's work in the owner's account.
 
     `stack_ids` are the old stacks that may be removed; `regions` those in which the stage has steps, of which
-    only home regions matter. For the stages that work elsewhere it allows reading only.
+    only home regions matter. The survey may also ask what the role may do; the others only read.
     """
     match stage:
         case Stage.REMOVE if stack_ids:
-            return _removal(account, stack_ids)
-        case Stage.ROLES:
-            return _policy(_READ, *_parent_stack(company, account, company.roles.stack_name, regions))
-        case Stage.TRAILS:
-            name = company.trails.parent_stack_name
-            return _policy(_READ, *_parent_stack(company, account, name, regions), *_function(account, name))
+            return _removal(company, account, stack_ids)
+        case Stage.ROLES | Stage.TRAILS:
+            home = [region for region in company.home.regions if region in regions] or company.home.regions
+            needed = (need for need in needs_of(company, account) if need.stage == stage)
+            return _policy(_READ, *_merged(filter(None, (_narrowed(need, home) for need in needed))))
+        case Stage.SURVEY:
+            return _policy({**_READ, "Action": [*_READ["Action"], *SIMULATING]})
         case _:
             return _policy(_READ)
 
 
-def _removal(account: str, stack_ids: Sequence[str]) -> str:
+def _narrowed(need: Need, home: Sequence[str]) -> Statement | None:
+    """What `need` takes beyond reading, in this stage's home region alone; None when that is nothing."""
+    actions = _shortened([action for action in need.actions if not _is_read(action)])
+    if not actions:
+        return None
+    stacks = [each for each in need.resources if each.startswith("arn:aws:cloudformation:*:")]
+    resources = [each.replace(":*:", f":{region}:", 1) for each in stacks for region in home]
+    statement = {**need.statement(actions), "Resource": resources or list(need.resources)}
+    del statement["Sid"]
+    if stacks:
+        # The resources name the region; where the template must come from, the role itself says.
+        statement.pop("Condition", None)
+    return statement
+
+
+def _merged(narrowed: Iterable[Statement]) -> list[Statement]:
+    """One statement for all that differ in their actions alone."""
+    by_rest: dict[str, Statement] = {}
+    for each in narrowed:
+        rest = json.dumps({**each, "Action": []})
+        if rest in by_rest:
+            by_rest[rest]["Action"] += each["Action"]
+        else:
+            by_rest[rest] = each
+    return list(by_rest.values())
+
+
+# Each of these says the same as the actions of ours that it stands for, and nothing that matters beside.
+_SHORT = {
+    "iam:UpdateRole*": ("iam:UpdateRole", "iam:UpdateRoleDescription"),
+    "lambda:UpdateFunction*": ("lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"),
+    "s3:GetObject*": ("s3:GetObject", "s3:GetObjectVersion"),
+}
+
+
+def _shortened(actions: list[str]) -> list[str]:
+    """The same rights in fewer characters: 2,048 are little."""
+    for short, meant in _SHORT.items():
+        if set(meant) <= set(actions):
+            actions = [*(each for each in actions if each not in meant), short]
+    return actions
+
+
+def _is_read(action: str) -> bool:
+    return any(fnmatch.fnmatchcase(action, pattern) for pattern in _READ["Action"])
+
+
+def _removal(company: Company, account: str, stack_ids: Sequence[str]) -> str:
     """Exact stack ids while they fit; then names in their regions; then names anywhere."""
+    needed = [need for need in needs_of(company, account) if need.stage == Stage.REMOVE]
+    roles = [each for need in needed if need.sid != "DeleteStacks" if (each := _narrowed(need, ()))]
     policy = ""
     for shorten in _SHORTENINGS:
-        policy = _policy(
-            _READ,
-            _allow(["cloudformation:DeleteStack"], sorted({shorten(stack_id) for stack_id in stack_ids})),
-            _through_cloudformation(_REMOVE_ROLE, [f"arn:aws:iam::{account}:role/*"]),
-        )
+        deletable = sorted({shorten(stack_id) for stack_id in stack_ids})
+        policy = _policy(_READ, _allow(["cloudformation:DeleteStack"], deletable), *roles)
         if len(policy) <= LONGEST_POLICY:
             break
     return policy
@@ -129,32 +142,6 @@ def _by_account(stack_id: str) -> str:
 
 # From the narrowest on. Dozens of old stacks of different names fit in no policy: then only the plan bounds.
 _SHORTENINGS: tuple[Callable[[str], str], ...] = (str, _by_name, _by_name_anywhere, _by_account)
-
-
-def _parent_stack(company: Company, account: str, name: str, regions: Collection[str]) -> list[Statement]:
-    home = [region for region in company.home.regions if region in regions] or list(company.home.regions)
-    statements = [
-        _allow(
-            _CHANGE_STACK, [f"arn:aws:cloudformation:{region}:{account}:stack/{name}/*" for region in home]
-        ),
-        _through_cloudformation(
-            _CHANGE_ROLE, [f"arn:aws:iam::{account}:role/{generated_name_pattern(name)}"]
-        ),
-    ]
-    if bucket := company.templates.bucket:
-        statements.append(_allow(["s3:GetObject*"], [f"arn:aws:s3:::{bucket}/*"]))
-    return statements
-
-
-def _function(account: str, stack_name: str) -> list[Statement]:
-    names = generated_name_pattern(stack_name)
-    return [
-        {
-            **_allow(["iam:PassRole"], [f"arn:aws:iam::{account}:role/{names}"]),
-            "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
-        },
-        _through_cloudformation(_CHANGE_FUNCTION, [f"arn:aws:lambda:*:{account}:function:{names}"]),
-    ]
 
 
 def storage_policy(company: Company) -> str:
@@ -186,7 +173,3 @@ def auditor_policy(company: Company) -> str:
 
 def _allow(actions: list[str], resources: list[str]) -> Statement:
     return {"Effect": "Allow", "Action": actions, "Resource": resources}
-
-
-def _through_cloudformation(actions: list[str], resources: list[str]) -> Statement:
-    return {**_allow(actions, resources), "Condition": _THROUGH_CLOUDFORMATION}
