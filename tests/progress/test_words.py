@@ -57,9 +57,7 @@ def test_each_reason_of_a_step_has_words() -> None:
     assert whys <= plan_page._WHYS.keys()
 
 
-@pytest.mark.parametrize(
-    "status", [*RunStatus, *StepStatus, *StageState, *RegionState], ids=repr
-)
+@pytest.mark.parametrize("status", [*RunStatus, *StepStatus, *StageState, *RegionState], ids=repr)
 def test_each_status_has_a_tone_and_a_glyph(status: str) -> None:
     assert str(status) in portal._LOOKS
     sprite = (Path(__file__).parents[2] / "templates/components/sprite.html").read_text(encoding="utf-8")
