@@ -8,4 +8,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # WhiteNoise hands out files as synchronous iterators, which ASGI reads whole. They are small: so be it.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-application = get_asgi_application()
+_django = get_asgi_application()
+
+from django.conf import settings  # noqa: E402 - Django is set up now
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+
+from onboarding.middleware.bodies import SmallBodies  # noqa: E402
+
+if settings.IS_PRODUCTION and settings.CUSTODY_PRIVATE_KEYS:
+    raise ImproperlyConfigured("The web side must not be given CUSTODY_PRIVATE_KEYS. See docs/operations.md.")
+
+application = SmallBodies(_django, most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

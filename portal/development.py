@@ -1,28 +1,41 @@
 """Which defaults does a developer's machine get for what production must be given? Never read there."""
 
-import json
+import base64
 import os
+import secrets
 from pathlib import Path
 
 from nacl.encoding import Base64Encoder
 from nacl.public import PrivateKey
 
 
-def _key_file(base_dir: Path) -> Path:
-    """The development key pair, made once; readable by its user alone."""
-    path = base_dir / ".run" / "custody.json"
+def custody_key_file(base_dir: Path) -> Path:
+    """The private key of development, made once; readable by its user alone. Whoever opens boxes reads it."""
+    return _made_once(base_dir / ".run" / "custody.key", PrivateKey.generate().encode(Base64Encoder))
+
+
+def custody_public_key(base_dir: Path) -> str:
+    """Its public half, from a file of its own: who only seals doesn't read the private one."""
+    path = base_dir / ".run" / "custody.pub"
+    if not path.exists():
+        private = PrivateKey(custody_key_file(base_dir).read_bytes(), encoder=Base64Encoder)
+        _made_once(path, private.public_key.encode(Base64Encoder))
+    return path.read_text()
+
+
+def audit_key_file(base_dir: Path) -> Path:
+    """The key that seals the audit log in development."""
+    return _made_once(base_dir / ".run" / "audit.key", base64.b64encode(secrets.token_bytes(32)))
+
+
+def _made_once(path: Path, content: bytes) -> Path:
+    """Several processes may start at once: the first to link its file wins, and all read that one."""
     if path.exists():
         return path
     path.parent.mkdir(exist_ok=True)
-    private = PrivateKey.generate()
-    content = {
-        "private": private.encode(Base64Encoder).decode(),
-        "public": private.public_key.encode(Base64Encoder).decode(),
-    }
-    # Several processes may start at once: the first to link its file wins, and all read that one.
-    draft = path.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(f"{path.suffix}.{os.getpid()}")
     draft.touch(mode=0o600)
-    draft.write_text(json.dumps(content))
+    draft.write_bytes(content)
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -30,11 +43,3 @@ def _key_file(base_dir: Path) -> Path:
     finally:
         draft.unlink()
     return path
-
-
-def custody_public_key(base_dir: Path) -> str:
-    return str(json.loads(_key_file(base_dir).read_text())["public"])
-
-
-def custody_private_keys(base_dir: Path) -> list[str]:
-    return [str(json.loads(_key_file(base_dir).read_text())["private"])]

@@ -56,9 +56,13 @@ CLOUD_POLL_SECONDS = env.float("CLOUD_POLL_SECONDS", default=5.0)
 # The web side has the public key alone; only the worker's environment holds the private ones.
 CUSTODY_PUBLIC_KEY = _required_in_production("CUSTODY_PUBLIC_KEY", "")
 CUSTODY_PRIVATE_KEYS = env.list("CUSTODY_PRIVATE_KEYS", default=[])
+# In development a key pair lies in a file, whose private half is read by who opens a box and by nobody else.
+CUSTODY_DEVELOPMENT_FILE: Path | None = None
 if not CUSTODY_PUBLIC_KEY and not CUSTODY_PRIVATE_KEYS:
     CUSTODY_PUBLIC_KEY = development.custody_public_key(BASE_DIR)
-    CUSTODY_PRIVATE_KEYS = development.custody_private_keys(BASE_DIR)
+    CUSTODY_DEVELOPMENT_FILE = development.custody_key_file(BASE_DIR)
+# No access is kept for longer, whatever a run waits for. AWS's longest-lived temporary credentials last 36 h.
+GRANT_KEEP_HOURS = env.int("GRANT_KEEP_HOURS", default=72)
 
 # --- Database -------------------------------------------------------------------------------------
 DATABASES = {
@@ -71,7 +75,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
     # For tests a file too, not memory: they run threads and processes beside each other, as the product does.
     DATABASES["default"]["TEST"] = {"NAME": f"{gettempdir()}/onboarding-test-{os.getpid()}.sqlite3"}
@@ -84,6 +88,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Broker, and the wake-up for live pages -------------------------------------------------------
 # Losing either loses nothing: the database remembers what is due.
 REDIS_URL = _required_in_production("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "portal.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "portal",
+        "OPTIONS": {
+            "serializer": "portal.cache.JsonSerializer",
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+        },
+    }
+}
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -103,18 +119,21 @@ INSTALLED_APPS = [
 SITE_ID = 1
 
 MIDDLEWARE = [
+    # Before all that may refuse: a refusal carries the same headers.
+    "onboarding.middleware.headers.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "onboarding.middleware.limits.FormLimitsMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -199,10 +218,34 @@ CONTENT_SECURITY_POLICY = {
         "form-action": ["'self'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
+        "object-src": ["'none'"],
     }
 }
+# Bodies are forms: a pasted session token is the longest thing in any. portal.asgi refuses more than that at
+# the door.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+# How often forms may be sent, beside allauth's own limits of sign-in. "form:…" is the page's name.
+ACCOUNT_RATE_LIMITS = {
+    "any_form": "60/m/user,1000/d/user",
+    "any_form_of_a_visitor": "60/m/ip",
+    "form:register": "20/m/user,100/h/user",
+    "form:hand-over": "10/m/user",
+    "form:hand-over-credentials": "10/m/user",
+}
+# How many proxies in front add to X-Forwarded-For: their address isn't the visitor's, whom limits are about.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if IS_PRODUCTION else 0)
+# Django's admin shows the whole database to those who may: not needed for the work, so off where it counts.
+ADMIN_ENABLED = env.bool("ADMIN_ENABLED", default=not IS_PRODUCTION)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "onboarding.custody.reports.SilentReporterFilter"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+# What somebody is in the middle of survives a night, not a lost laptop's month.
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -216,11 +259,15 @@ if IS_PRODUCTION:
     CSRF_COOKIE_SECURE = True
 
 # --- Logs -----------------------------------------------------------------------------------------
-# botocore prints session tokens at DEBUG: it never gets there, whatever LOG_LEVEL says.
+# botocore prints session tokens at DEBUG: it never gets there, whatever LOG_LEVEL says. Nor do Django's
+# queries, whose parameters hold ExternalIds, and its templates, whose contexts do.
+SILENT_LOGGERS = (
+    "botocore", "boto3", "urllib3", "s3transfer", "django.db.backends", "django.template",
+)  # fmt: skip
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("botocore", "boto3", "urllib3", "s3transfer")},
+    "loggers": {name: {"level": "WARNING"} for name in SILENT_LOGGERS},
 }

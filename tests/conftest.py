@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -43,3 +44,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         import_module("onboarding.migrations.0002_audit").allow_changes(
             None, SimpleNamespace(connection=connection)
         )
+
+
+@pytest.fixture(autouse=True)
+def _counts_of_its_own(settings: Settings) -> None:
+    """Rate limits are counted per test: users of many tests have the same id, and Redis remembers them."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()

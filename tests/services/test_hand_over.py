@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from onboarding.credentials import RoleHandOver, TemporaryCredentials
+from onboarding.custody.keys import private_keys
 from onboarding.custody.unseal import unseal
 from onboarding.models import AwsAccount, Grant, Run
 from onboarding.models.history import destroy_grants, move_run, move_step
@@ -42,7 +42,7 @@ def test_a_role_is_sealed_with_the_accounts_own_external_id_and_starts_the_surve
         bytes(grant.sealed or b""),
         account_number=NUMBER,
         grant_id=grant.pk,
-        private_keys=settings.CUSTODY_PRIVATE_KEYS,
+        private_keys=private_keys(),
     )
     assert opened == RoleHandOver(ROLE_ARN, account.external_id)
     item = run.work_items.get()
