@@ -207,7 +207,21 @@ def test_an_old_role_without_a_stack_is_noted() -> None:
     survey = make_survey(make_region("sa-east-1", old_stack()), old_roles=(role, explained))
     left = [note.fields["role"] for note in make_plan(survey).notes if note.code == "old_role_left"]
     assert left == ["by-hand"]
+    assert "old_role_in_stack" not in codes(make_plan(survey))
     assert "old_roles_not_listed" in codes(make_plan(make_survey(old_roles=None)))
+
+
+def test_an_old_role_in_a_stack_that_stays_is_not_to_be_deleted_by_hand() -> None:
+    role = Role(f"arn:aws:iam::{NUMBER}:role/old-role", "old-role", (OLD_PRINCIPAL,))
+    protected = replace(old_stack(), is_termination_protected=True)
+    made = make_plan(make_survey(make_region("sa-east-1", protected), old_roles=(role,)))
+    assert "old_role_left" not in codes(made)
+    note = note_of(made, "old_role_in_stack")
+    assert (note.region, note.fields["role"], note.fields["stack"]) == (
+        "sa-east-1",
+        "old-role",
+        protected.name,
+    )
 
 
 # --- The two parents ---------------------------------------------------------------------------------------
@@ -357,6 +371,7 @@ def test_five_trails_refuse_that_region_alone_and_name_them() -> None:
     assert step_of(made, StepKind.REGION_TRAIL, "eu-west-1").refused == "too_many_trails"
     assert step_of(made, StepKind.VERIFY_REGION, "eu-west-1").refused == "too_many_trails"
     assert note_of(made, "too_many_trails").fields["trails"] == [f"own-{n}" for n in range(5)]
+    assert "keeps_own_trail" not in codes(made)
     going = [region for kind, region in writes(made) if kind == "region_trail"]
     assert going == ["sa-east-1", "us-east-1", "us-west-2"]
     assert made.choices == {"regions": {"eu-west-1": "skip"}}

@@ -248,5 +248,6 @@ def _notes(
             yield note_on_refusal(blueprint, region, need)
         elif asked.get(region.region) == SKIP:
             yield Note("skipped_by_choice", region.region)
-    yield from notes_on_own_trails(blueprint, survey)
+    refused = {region for region, need in needs.items() if need.refused}
+    yield from notes_on_own_trails(blueprint, survey, refused=refused)
     yield from notes_on_skipped(survey)

@@ -1,6 +1,6 @@
 """What does each region need for its trail, and what of the owner's is left as it is?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from onboarding.blueprint import DIGEST_TAG, Blueprint
@@ -85,10 +85,17 @@ def note_on_refusal(blueprint: Blueprint, region: RegionSurvey, need: Need) -> N
     return Note(need.refused, region.region, fields)
 
 
-def notes_on_own_trails(blueprint: Blueprint, survey: AccountSurvey) -> list[Note]:
-    """One note for each trail that isn't ours: it is kept, ours is added beside it, and that may cost."""
+def notes_on_own_trails(
+    blueprint: Blueprint, survey: AccountSurvey, *, refused: Collection[str] = ()
+) -> list[Note]:
+    """One note for each trail that isn't ours: it is kept, ours is added beside it, and that may cost.
+
+    In regions where ours is `refused` nothing is added beside any.
+    """
     seen: dict[str, tuple[Trail, list[str]]] = {}
     for region in survey.regions:
+        if region.region in refused:
+            continue
         ours = our_trail(blueprint, region)
         for trail in region.trails:
             if ours is None or trail.arn != ours.arn:

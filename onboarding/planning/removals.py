@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from onboarding.blueprint import Blueprint
 from onboarding.decisions import condition
 from onboarding.matching import OldMatch, compare_with_old
-from onboarding.observed import AccountSurvey, Stack
+from onboarding.observed import AccountSurvey, Role, Stack
 from onboarding.planning.values import Note
 from onboarding.states import Condition, RegionOutcome
 
@@ -34,7 +34,7 @@ def find_removals(blueprint: Blueprint, survey: AccountSurvey) -> Removals:
                 stacks.append(stack)
             case left_alone:
                 notes.append(_note_on(stack, left_alone.value))
-    notes += _notes_on_roles(survey, stacks)
+    notes += _notes_on_roles(survey, removed=stacks)
     if not stacks and not notes:
         searched = [region.region for region in survey.regions if region.outcome == RegionOutcome.READ]
         notes.append(Note("no_old_stack", fields={"regions_searched": len(searched)}))
@@ -53,13 +53,23 @@ def _note_on(stack: Stack, code: str) -> Note:
     return Note(code, stack.region, fields)
 
 
-def _notes_on_roles(survey: AccountSurvey, removed: list[Stack]) -> list[Note]:
+def _notes_on_roles(survey: AccountSurvey, *, removed: list[Stack]) -> list[Note]:
     """Roles that trust the old principal and that no removal takes along: verification will find them."""
     if survey.old_roles is None:
         return [Note("old_roles_not_listed")]
-    going = {resource.physical_id for stack in removed for resource in stack.resources or ()}
+    holders = {
+        resource.physical_id: stack for stack in _all_stacks(survey) for resource in stack.resources or ()
+    }
     return [
-        Note("old_role_left", fields={"role": role.name, "arn": role.arn})
+        _note_on_role(role, holders.get(role.name))
         for role in sorted(survey.old_roles, key=lambda role: role.arn)
-        if role.name not in going
+        if holders.get(role.name) not in removed
     ]
+
+
+def _note_on_role(role: Role, holder: Stack | None) -> Note:
+    """Who has a stack must not be told to delete the stack's role by hand."""
+    if holder is None:
+        return Note("old_role_left", fields={"role": role.name, "arn": role.arn})
+    held = {"role": role.name, "arn": role.arn, "stack": holder.name, "stack_id": holder.stack_id}
+    return Note("old_role_in_stack", holder.region, held)

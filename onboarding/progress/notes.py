@@ -55,6 +55,10 @@ _SENTENCES: dict[str, Callable[[], str]] = {
         "The role %(role)s still trusts the old account, and no stack that is deleted here takes it along. "
         "Delete it yourself: until then the account can’t be verified."
     ),
+    "old_role_in_stack": lambda: _(
+        "The role %(role)s in the stack %(stack)s still trusts the old account. Until the role is gone from "
+        "that stack, or the stack is gone, the account can’t be verified."
+    ),
     "old_roles_not_listed": lambda: _(
         "The account’s roles could not be listed, so the portal can’t tell whether an old audit role is left."
     ),

@@ -81,6 +81,14 @@ ROWS = (
         Who.OWNER,
     ),
     Remedy(
+        "old_role_in_stack",
+        _("The old role still exists"),
+        _("A stack that was not removed holds it, and it still trusts the old principal."),
+        _("Whoever had access through it still has."),
+        _("Remove that stack, or the role from it, where it is managed; then start again."),
+        Who.OWNER,
+    ),
+    Remedy(
         "delete_failed",
         _("AWS could not delete the stack"),
         _("The deletion ended in DELETE_FAILED; AWS's words say which part refused."),

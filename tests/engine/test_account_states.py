@@ -157,7 +157,7 @@ def test_an_account_that_changed_after_the_approval_is_planned_again(owner_of: O
 @pytest.mark.parametrize(
     ("scenario", "status", "reason_code"),
     [
-        ("old-stack-with-extra-resources", RunStatus.PARTLY_DONE, "old_role_left"),
+        ("old-stack-with-extra-resources", RunStatus.PARTLY_DONE, "old_role_in_stack"),
         ("stopped-trail", RunStatus.VERIFIED, ""),
         ("scp-denied-region", RunStatus.VERIFIED, ""),
         ("exists-in-other-home", RunStatus.VERIFIED, ""),
