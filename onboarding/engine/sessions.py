@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -33,6 +34,7 @@ class _Kept:
     session: AwsSession
     until: datetime
     grant_id: int | None
+    run_id: UUID | None
 
 
 _kept: dict[Hashable, _Kept] = {}
@@ -62,6 +64,7 @@ def audit_role(run: Run, role_arn: str) -> AwsSession:
     return _keep(
         ("audit", run.pk, role_arn),
         lambda: assume_role(auditor(), role_arn, external_id=external_id, session_name=session_name(run)),
+        run_id=run.pk,
     )
 
 
@@ -101,7 +104,13 @@ def session_name(run: Run) -> str:
     return f"onb-{run.pk.hex[:12]}"
 
 
-def _keep(key: Hashable, make: Callable[[], AwsSession], *, grant_id: int | None = None) -> AwsSession:
+def _keep(
+    key: Hashable,
+    make: Callable[[], AwsSession],
+    *,
+    grant_id: int | None = None,
+    run_id: UUID | None = None,
+) -> AwsSession:
     """The kept session, or a new one; made once even when many regions ask for it at the same moment."""
     with _lock:
         making = _making.setdefault(key, threading.Lock())
@@ -114,30 +123,44 @@ def _keep(key: Hashable, make: Callable[[], AwsSession], *, grant_id: int | None
         session = make()
         until = session.expires_at - RENEWED_BEFORE_END if session.expires_at else now + KEPT_FOR
         with _lock:
-            _kept[key] = _Kept(session, until, grant_id)
+            _kept[key] = _Kept(session, until, grant_id, run_id)
         return session
 
 
 def forget(grant_id: int) -> None:
     """Forget every session of a grant: refused ones must not be tried again, destroyed ones not be kept."""
-    with _lock:
-        for key in [key for key, kept in _kept.items() if kept.grant_id == grant_id]:
-            del _kept[key]
+    _drop(lambda kept: kept.grant_id == grant_id)
 
 
 def forget_ended() -> None:
-    """Forget sessions whose time is over or whose grant was destroyed, by whichever process."""
+    """Forget sessions whose time is over, whose grant was destroyed or whose run has settled."""
     with _lock:
-        held = {kept.grant_id for kept in _kept.values() if kept.grant_id is not None}
-    live = (
-        set(Grant.objects.filter(pk__in=held, destroyed_at__isnull=True).values_list("pk", flat=True))
-        if held
-        else set()
-    )
+        grants_held = {kept.grant_id for kept in _kept.values() if kept.grant_id is not None}
+        runs_held = {kept.run_id for kept in _kept.values() if kept.run_id is not None}
+    live: set[int] = set()
+    going_on: set[UUID] = set()
+    if grants_held:
+        live |= set(Grant.objects.filter(pk__in=grants_held, destroyed_at=None).values_list("pk", flat=True))
+    if runs_held:
+        going_on |= set(Run.objects.open().filter(pk__in=runs_held).values_list("pk", flat=True))
     now = timezone.now()
+    _drop(
+        lambda kept: (
+            kept.until <= now
+            # Only of those that were asked about: others may have come since.
+            or (kept.grant_id in grants_held and kept.grant_id not in live)
+            or (kept.run_id in runs_held and kept.run_id not in going_on)
+        )
+    )
+
+
+def _drop(is_over: Callable[[_Kept], bool]) -> None:
     with _lock:
-        for key, kept in list(_kept.items()):
-            if kept.until <= now or (kept.grant_id is not None and kept.grant_id not in live):
-                del _kept[key]
+        dropped = {key: kept for key, kept in _kept.items() if is_over(kept)}
+        for key in dropped:
+            del _kept[key]
         for key in [key for key, lock in _making.items() if key not in _kept and not lock.locked()]:
             del _making[key]
+    for kept in dropped.values():
+        # One that is in use just now opens new connections and goes on.
+        kept.session.close()
