@@ -61,8 +61,8 @@ CUSTODY_DEVELOPMENT_FILE: Path | None = None
 if not CUSTODY_PUBLIC_KEY and not CUSTODY_PRIVATE_KEYS:
     CUSTODY_PUBLIC_KEY = development.custody_public_key(BASE_DIR)
     CUSTODY_DEVELOPMENT_FILE = development.custody_key_file(BASE_DIR)
-# No access is kept for longer, whatever a run waits for. AWS's longest-lived temporary credentials last 36 h.
-GRANT_KEEP_HOURS = env.int("GRANT_KEEP_HOURS", default=72)
+# No access is kept for longer, whatever its run waits for; then its owner is asked to hand over again.
+GRANT_KEEP_HOURS = env.float("GRANT_KEEP_HOURS", default=24)
 
 # --- Database -------------------------------------------------------------------------------------
 DATABASES = {

@@ -1,7 +1,10 @@
 """Which private keys does this process hold? Only the worker asks; the web side must not, and has none."""
 
+from binascii import Error as Base64Error
+
 from django.conf import settings
 from nacl.encoding import Base64Encoder
+from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey
 
 
@@ -12,9 +15,17 @@ def private_keys() -> list[str]:
     return list(settings.CUSTODY_PRIVATE_KEYS)
 
 
+class PrivateKeyUnusable(Exception):
+    """One of CUSTODY_PRIVATE_KEYS is no base64 of 32 bytes. Never shows the value."""
+
+
 def public_half(private_key: str) -> str:
-    """The public key that belongs to a private one, both in base64."""
-    return PrivateKey(private_key.encode(), encoder=Base64Encoder).public_key.encode(Base64Encoder).decode()
+    """The public key that belongs to a private one, both in base64. Raises PrivateKeyUnusable."""
+    try:
+        private = PrivateKey(private_key.encode(), encoder=Base64Encoder)
+    except (CryptoError, ValueError, TypeError, Base64Error):
+        raise PrivateKeyUnusable("CUSTODY_PRIVATE_KEYS must hold the base64 of 32 bytes each.") from None
+    return private.public_key.encode(Base64Encoder).decode()
 
 
 def new_pair() -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Does anything stand still that should not? Asked at every tick.
 
-A run that has stood in its status for too long fails with a reason. A run at work none of whose items is due,
-which no path should lead to, is looked at again.
+Access that is held for too long is destroyed. A run that has stood in its status for too long fails with a
+reason. A run at work none of whose items is due, which no path should lead to, is looked at again.
 """
 
 import uuid
@@ -9,11 +9,13 @@ from datetime import datetime
 
 from django.db import transaction
 
-from onboarding.engine import advancing, deadlines, parking, sessions
+from onboarding.engine import advancing, deadlines, grants, parking, sessions
 from onboarding.engine.claims import ACTIVE_RUN_STATUSES
-from onboarding.models import Run
-from onboarding.models.stages import next_stage, open_stage
+from onboarding.models import Grant, Run, history
+from onboarding.models.stages import close_all, next_stage, open_stage
 from onboarding.states import RunStatus, Stage
+
+_GO_ON_WITH_ACCESS = frozenset({RunStatus.SURVEYING, RunStatus.PLANNED, RunStatus.RUNNING})
 
 OVERDUE = {
     RunStatus.PLANNED: "nobody_approved",
@@ -23,7 +25,11 @@ OVERDUE = {
 
 
 def sweep(now: datetime) -> None:
+    for grant in grants.overdue(now):
+        _give_up(grant, now)
+    grants.seal_anew()
     sessions.forget_ended()
+    grants.wipe_traces(now)
     for run_id, status, since in Run.objects.open().values_list("pk", "status", "status_since"):
         ends = deadlines.run_limit_ends(RunStatus(status), since)
         if ends is not None and ends < now:
@@ -31,6 +37,21 @@ def sweep(now: datetime) -> None:
     idle = Run.objects.filter(status__in=ACTIVE_RUN_STATUSES).exclude(work_items__due_at__isnull=False)
     for run_id in idle.values_list("pk", flat=True):
         _revive(run_id)
+
+
+def _give_up(grant: Grant, now: datetime) -> None:
+    """Destroy access whose time is over, and ask the owner for another hand-over where the run needs one."""
+    with transaction.atomic():
+        run = Run.objects.select_for_update().filter(account_id=grant.account_id).open().first()
+        is_held = Grant.objects.filter(pk=grant.pk, destroyed_at=None).exists()
+        if not is_held:
+            return
+        has_ended = grant.claimed_expiry is not None and grant.claimed_expiry <= now
+        reason_code = "expired_credentials" if has_ended else "kept_too_long"
+        history.destroy_grants(grant.account_id, reason=reason_code)
+        if run is not None and RunStatus(run.status) in _GO_ON_WITH_ACCESS:
+            close_all(run)
+            history.move_run(run, RunStatus.NEEDS_ACCESS, expect=_GO_ON_WITH_ACCESS, reason_code=reason_code)
 
 
 def _end(run_id: uuid.UUID, status: RunStatus) -> None:
