@@ -5,6 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
+from onboarding.audit.seal import seal_committed
 from onboarding.engine import claims, sweeping
 from onboarding.engine.claims import Claim
 from onboarding.engine.work import give_back
@@ -26,6 +27,12 @@ def tick() -> None:
     sweeping.sweep(now)
     for claim in claims.claim_due(now, CLAIMS_PER_TICK):
         work.delay(claim.item_id, claim.holder)
+
+
+@shared_task(name="onboarding.seal_audit")
+def seal_audit() -> None:
+    """Chain what was added to the audit log."""
+    seal_committed()
 
 
 @shared_task(name="onboarding.work")

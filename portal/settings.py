@@ -64,6 +64,16 @@ if not CUSTODY_PUBLIC_KEY and not CUSTODY_PRIVATE_KEYS:
 # No access is kept for longer, whatever its run waits for; then its owner is asked to hand over again.
 GRANT_KEEP_HOURS = env.float("GRANT_KEEP_HOURS", default=24)
 
+# --- The audit log --------------------------------------------------------------------------------
+# The worker seals it, with the first of these; the web side has none.
+AUDIT_KEYS = env.list("AUDIT_KEYS", default=[])
+# In development a key lies in a file, which is read by who seals or verifies and by nobody else.
+AUDIT_DEVELOPMENT_FILE = (
+    development.audit_key_file(BASE_DIR) if CUSTODY_DEVELOPMENT_FILE and not AUDIT_KEYS else None
+)
+# Where the end of the log is written down outside of the database. The worker's log has it in any case.
+AUDIT_HEAD_FILE = env.str("AUDIT_HEAD_FILE", default="")
+
 # --- Database -------------------------------------------------------------------------------------
 DATABASES = {
     "default": env.db_url_config(
@@ -119,6 +129,8 @@ INSTALLED_APPS = [
 SITE_ID = 1
 
 MIDDLEWARE = [
+    # Outermost: what is recorded in the audit log while a request is served says where it came from.
+    "onboarding.middleware.address.AddressMiddleware",
     # Before all that may refuse: a refusal carries the same headers.
     "onboarding.middleware.headers.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",

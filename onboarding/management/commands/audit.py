@@ -1,4 +1,4 @@
-"""`manage.py audit verify`, `export` and `seal`: is the audit log whole, what does it say, and seal it now."""
+"""`manage.py audit …`: is the audit log whole, what does it say, and seal it now."""
 
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
@@ -21,7 +21,9 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no time; write 2026-01-31 or 2026-01-31T12:00:00+00:00.") from None
+        raise ArgumentTypeError(
+            f"{text!r} is no time; write 2026-01-31 or 2026-01-31T12:00:00+00:00."
+        ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
