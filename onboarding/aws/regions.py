@@ -27,6 +27,8 @@ REGIONS_AT_ONCE = 34
 
 # No call is started after this; the last one may still take its own time-out (see `session`).
 REGION_SECONDS = 25.0
+# So often a region is read that throttles, breaks off or answers nonsense, beside botocore's own attempts.
+READS = 3
 # A region that hasn't answered by then is reported as unreachable, and its thread left to its time-outs.
 SURVEY_SECONDS = 40.0
 SEARCH_SECONDS = 10.0
@@ -74,8 +76,12 @@ class _Deadline:
     def after(cls, seconds: float) -> "_Deadline":
         return cls(time.monotonic() + seconds)
 
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self.ends_at
+
     def check(self, region: str) -> None:
-        if time.monotonic() > self.ends_at:
+        if self.is_over:
             raise AwsFailure(_too_slow(region))
 
 
@@ -108,8 +114,20 @@ def survey_account(session: AwsSession, company: Company, *, now: datetime) -> A
 
 
 def survey_region(session: AwsSession, company: Company, region: str) -> RegionSurvey:
-    """What one region holds for this company: its candidate stacks and its trails. Never raises."""
+    """What one region holds for this company: its candidate stacks and its trails. Never raises.
+
+    A region that is left out changes the plan, so what may pass by itself is tried again, within its time.
+    """
     deadline = _Deadline.after(REGION_SECONDS)
+    surveyed = _survey_once(session, company, region, deadline)
+    for _again in range(READS - 1):
+        if surveyed.outcome != RegionOutcome.UNREACHABLE or deadline.is_over:
+            break
+        surveyed = _survey_once(session, company, region, deadline)
+    return surveyed
+
+
+def _survey_once(session: AwsSession, company: Company, region: str, deadline: _Deadline) -> RegionSurvey:
     try:
         candidates = _candidates(session, company, region)
         found = []

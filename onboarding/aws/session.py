@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 
 from onboarding.aws.errors import CALL_ERRORS, AwsFailure, ask, translate
 from onboarding.credentials import TemporaryCredentials
@@ -130,6 +131,7 @@ class AwsSession:
             settings["aws_session_token"] = self.credentials.session_token
         make: Any = self._core.create_client
         made = make(service, region_name=region, **settings)
+        made.meta.events.register("after-call", _demand_content)
         if self.listener is not None:
             made.meta.events.register("after-call", _Ear(self.listener, service, region))
         return made
@@ -159,6 +161,15 @@ class _Ear:
                 request_id=str(metadata.get("RequestId") or ""),
             )
         )  # fmt: skip
+
+
+def _demand_content(*, parsed: dict[str, Any], model: Any, **_rest: Any) -> None:
+    """Take a success without any content for what it is: botocore reads a body that isn't JSON as empty."""
+    is_json = "json" in str(model.service_model.metadata.get("protocol", ""))
+    is_success = int(parsed.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0) < 300
+    members = model.output_shape.members if model.output_shape is not None else {}
+    if is_json and is_success and members and not members.keys() & parsed.keys():
+        raise ResponseParserError("The answer holds nothing of what it should.")
 
 
 def _config(cloud: Cloud) -> Config:

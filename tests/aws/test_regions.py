@@ -208,6 +208,31 @@ def test_one_broken_region_never_spoils_the_others(
     assert len(read) == len(accounts.DEFAULT_REGIONS) + OPT_IN - 1
 
 
+@pytest.mark.parametrize("action", ["ListStacks", "DescribeTrails"])
+def test_an_answer_that_makes_no_sense_spoils_no_other_region(
+    stand_in: StandIn, owner: AwsSession, company: Company, account: str, action: str
+) -> None:
+    stand_in.control.fault(kind="unparseable", action=action, region="eu-north-1", account=account)
+    found = in_region(survey(owner, company), "eu-north-1")
+    assert found.outcome == RegionOutcome.UNREACHABLE
+    assert found.failure is not None
+    assert found.failure.kind is FailureKind.UNREADABLE
+
+
+@pytest.mark.parametrize("kind", ["throttle", "reset", "unparseable"])
+def test_a_region_whose_trouble_passes_is_read_after_all(
+    stand_in: StandIn, owner: AwsSession, company: Company, account: str, kind: str
+) -> None:
+    stand_in.control.fault(
+        kind=kind,
+        service="cloudtrail",
+        region="eu-north-1",
+        account=account,
+        count=1 if kind == "unparseable" else 4,
+    )
+    assert in_region(survey(owner, company), "eu-north-1").outcome == RegionOutcome.READ
+
+
 def test_an_organizations_denial_is_named(
     stand_in: StandIn, owner: AwsSession, company: Company, account: str
 ) -> None:
