@@ -1,10 +1,11 @@
 """Which account is this, and which regions does it have?"""
 
+import re
 from dataclasses import dataclass
 
 from onboarding.aws.errors import AwsFailure, ask, collect
 from onboarding.aws.session import GLOBAL_REGION, AwsSession
-from onboarding.observed import Identity
+from onboarding.observed import Failure, Identity
 from onboarding.states import FailureKind
 
 # Launched before 2019-03-20: enabled in every account, and can't be disabled.
@@ -34,6 +35,8 @@ _OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
 # A region that is still being enabled can't be used until AWS is done with it.
 _USABLE = frozenset({"ENABLED", "ENABLED_BY_DEFAULT"})
 _OPTED_IN = frozenset({"opt-in-not-required", "opted-in"})
+
+_EXPLICIT_DENIAL = re.compile(r"with an explicit deny in an identity-based policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,37 @@ def can_use_iam(session: AwsSession) -> bool:
                 return True
             case _:
                 raise
+    return True
+
+
+def denial_of_everything(session: AwsSession) -> Failure | None:
+    """AWS's words when a policy of the account itself explicitly denies unlike, harmless requests.
+
+    That is what revoking a role's sessions does: IAM attaches a policy that denies everything to those issued
+    before. None when anything is allowed, or denied only for want of an allowance.
+    """
+    denials: list[Failure] = []
+    for ask_something in (alias, _listed_by_account, _listed_by_ec2):
+        try:
+            ask_something(session)
+        except AwsFailure as refusal:
+            if not _EXPLICIT_DENIAL.search(refusal.failure.message):
+                return None
+            denials.append(refusal.failure)
+        else:
+            return None
+    return denials[0]
+
+
+def is_known_in(session: AwsSession, region: str) -> bool:
+    """Whether `region` recognises the credentials. True where it can't be told.
+
+    Tokens of AWS's global sign-in endpoint aren't valid in regions that have to be enabled.
+    """
+    try:
+        ask(session.client("sts", region).get_caller_identity)
+    except AwsFailure as refusal:
+        return refusal.failure.kind is not FailureKind.INVALID_CREDENTIALS
     return True
 
 

@@ -1,9 +1,9 @@
 """With whose rights is AWS asked?
 
 A session is kept in memory for each grant and stage until shortly before it ends, and forgotten with its
-grant. Each stage of a role hand-over gets a session of its own, narrowed to that stage's work; temporary
-credentials can't be narrowed and are used as they are. The worker's own identity and the two central roles
-are kept alike.
+grant. Each stage of a role hand-over gets a session of its own, narrowed to that stage's work; so does each
+stage of temporary credentials whose role lets itself be assumed. Other credentials can't be narrowed and are
+used as they are. The worker's own identity and the two central roles are kept alike.
 """
 
 import threading
@@ -16,12 +16,13 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding.aws import central, permissions
+from onboarding.aws import account, central, permissions, simulation
+from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession, Cloud, assume_role, own_session, session_from
 from onboarding.credentials import RoleHandOver, TemporaryCredentials
 from onboarding.engine import answers, grants
 from onboarding.models import Grant, Run
-from onboarding.states import Stage
+from onboarding.states import FailureKind, Stage
 
 # Assumed again this long before it ends, so that no request is sent with a session that ends under way.
 RENEWED_BEFORE_END = timedelta(minutes=5)
@@ -37,7 +38,11 @@ class _Kept:
     run_id: UUID | None
 
 
+# Worth asking again; any other refusal to narrow stands for as long as the grant.
+_PASSING = frozenset({FailureKind.THROTTLED, FailureKind.UNREACHABLE, FailureKind.UNREADABLE})
+
 _kept: dict[Hashable, _Kept] = {}
+_not_to_be_narrowed: set[int] = set()
 _lock = threading.Lock()
 _making: dict[Hashable, threading.Lock] = {}
 
@@ -77,7 +82,8 @@ def handed_over(run: Run, stage: Stage) -> AwsSession:
 def _open(run: Run, grant: Grant, stage: Stage) -> AwsSession:
     match grants.open_grant(run, grant):
         case TemporaryCredentials() as credentials:
-            return session_from(own().cloud, credentials, listener=answers.listen)
+            session = session_from(own().cloud, credentials, listener=answers.listen)
+            return _narrowed(session, run, grant, stage) or session
         case RoleHandOver() as role:
             return assume_role(
                 own(),
@@ -86,6 +92,28 @@ def _open(run: Run, grant: Grant, stage: Stage) -> AwsSession:
                 session_name=session_name(run),
                 policy=_policy(run, stage),
             )
+
+
+def _narrowed(session: AwsSession, run: Run, grant: Grant, stage: Stage) -> AwsSession | None:
+    """A session of the credentials' own role that may do this stage's work alone; None where none is given.
+
+    A refusal is remembered: it would be another line in the owner's CloudTrail each time.
+    """
+    if grant.pk in _not_to_be_narrowed:
+        return None
+    identity = account.identity(session)
+    is_ours = identity.account == run.account.number
+    role = simulation.principal_arn(session, identity) if is_ours else ""
+    if ":role/" in role:
+        try:
+            return assume_role(
+                session, role, external_id=None, session_name=session_name(run), policy=_policy(run, stage)
+            )
+        except AwsFailure as refusal:
+            if refusal.failure.kind in _PASSING:
+                raise
+    _not_to_be_narrowed.add(grant.pk)
+    return None
 
 
 def _policy(run: Run, stage: Stage) -> str:

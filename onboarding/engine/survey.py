@@ -14,7 +14,7 @@ from django.utils import timezone
 from onboarding import planning
 from onboarding.aws.regions import survey_account
 from onboarding.blueprint import build_blueprint
-from onboarding.engine import access, deadlines, grants, parking, readings
+from onboarding.engine import access, deadlines, grants, parking, preflight, readings
 from onboarding.engine.claims import Work, holding, rest
 from onboarding.models import AwsAccount, Run, history
 from onboarding.models.stages import lay_out, next_stage, open_stage
@@ -29,25 +29,43 @@ _SURVEYED = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
 def look(work: Work, run: Run) -> timedelta | None:
     """Survey the account and propose a plan, or compare it with the approved one."""
     try:
-        session = access.checked_session(run)
+        checked = access.checked(run)
     except access.NotYet:
         return deadlines.next_look(0)
     except access.AccessRefused as refusal:
         parking.needs_access(work, refusal.reason_code, refusal.failure)
         return None
-    survey = survey_account(session, settings.COMPANY, now=timezone.now())
+    rights = preflight.check(run, checked)
+    if not rights.lets_look:
+        _stop(work, run, rights)
+        return None
+    survey = survey_account(checked.session, settings.COMPANY, now=timezone.now())
     if survey.account != run.account.number:
         text = f"These credentials belong to account {survey.account}."
         parking.needs_access(work, "wrong_account", Failure(FailureKind.OURS, "wrong_account", text))
         return None
     plan = planning.plan(build_blueprint(settings.COMPANY), survey, run.choices)
+    rights = preflight.for_plan(run, rights, plan)
+    if rights.missing:
+        _stop(work, run, rights)
+        return None
     with holding(work, run_in=_SURVEYED) as held:
+        preflight.record(held, rights)
         _keep(held, survey)
         if RunStatus(held.status) == RunStatus.SURVEYING:
             _propose(held, plan)
         else:
             _compare(held, plan)
     return None
+
+
+def _stop(work: Work, run: Run, rights: preflight.Rights) -> None:
+    """Before anything was written: name what is missing, and wait for the owner."""
+    alias = access.alias_of(rights.access)
+    with holding(work, run_in=_SURVEYED) as held:
+        AwsAccount.objects.filter(pk=run.account_id).update(alias=alias)
+        preflight.record(held, rights)
+    parking.needs_access(work, preflight.MISSING, rights.failure())
 
 
 def is_fresh(run: Run) -> bool:

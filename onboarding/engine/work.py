@@ -36,6 +36,13 @@ logger = logging.getLogger(__name__)
 # give up.
 _NEW_SESSIONS = 2
 
+# A survey waits for these to pass. Whatever else AWS refuses it, this often in a row, is told to the owner:
+# nothing has been written yet, and nothing but another hand-over or another look can help.
+_PASSING = frozenset(
+    {FailureKind.THROTTLED, FailureKind.UNREACHABLE, FailureKind.UNREADABLE, FailureKind.CONFLICT}
+)
+_REFUSALS_OF_A_SURVEY = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Next:
@@ -122,6 +129,10 @@ def _look_of(held: Work) -> Callable[[Work, Run], timedelta | None]:
 
 def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
     """What a fault, or the end of the access, means for the item."""
+    if held.stage == Stage.SURVEY and failure.kind not in _PASSING | steps.ACCESS_GONE:
+        if held.faults + 1 >= _REFUSALS_OF_A_SURVEY:
+            return _without_access(held, failure)
+        return deadlines.back_off(held.faults + 1)
     if failure.kind not in steps.ACCESS_GONE or held.stage in {Stage.ADMIT, Stage.VERIFY}:
         return deadlines.back_off(held.faults + 1)
     grant = run.grant
