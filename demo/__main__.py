@@ -34,6 +34,8 @@ The portal is ready: {stack.address}
 
   Sign in as an account owner   {OWNER.email}   {OWNER.password}
   or as infosec staff           {STAFF.email}   {STAFF.password}
+    They need a second factor. Put this key into an authenticator app:  {STAFF.authenticator_seed}
+    or let the terminal say the present code:  {sys.executable} -m demo.people code
 
   AWS accounts in the stand-in cloud (its clock runs {options.speed:g} times as fast):
 {listed}

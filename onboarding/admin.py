@@ -1,6 +1,6 @@
 """What can an operator look up in the database? Everything but secrets; and change nothing.
 
-Sign-in is the portal's own, with its rate limits; who may look needs Django's view permissions.
+Sign-in is the portal's own, with its rate limits; who may look is a superuser with a second factor.
 """
 
 # ruff: noqa: ARG002 - permissions are asked with Django's signatures
@@ -10,11 +10,38 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.db.models import Model, URLField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from onboarding.models import AwsAccount, Event, Grant, Ownership, RegionReading, Run, Step, WorkItem
+from onboarding.middleware.gatekeeper import demand_second_factor, passed_second_factor
+from onboarding.models import (
+    AwsAccount,
+    Event,
+    Grant,
+    Ownership,
+    RegionReading,
+    Run,
+    StaffRole,
+    Step,
+    WorkItem,
+)
+from onboarding.models.people import role_of
 
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+def _may_look(request: HttpRequest) -> bool:
+    return role_of(request.user) == StaffRole.SUPERUSER and passed_second_factor(request)
+
+
+def _lead_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Who isn't let in comes here: a superuser is led to the second factor, everybody else is turned away."""
+    if role_of(request.user) == StaffRole.SUPERUSER:
+        demand_second_factor(request)
+    answer: HttpResponse = secure_admin_login(_login)(request, extra_context)
+    return answer
+
+
+_login = admin.site.login
+admin.site.login = _lead_in  # type: ignore[method-assign]
+admin.site.has_permission = _may_look  # type: ignore[method-assign]
 
 if TYPE_CHECKING:
     ReadOnlyBase = admin.ModelAdmin[Model]
@@ -49,7 +76,7 @@ class AwsAccountAdmin(ReadOnly):
 
 @admin.register(Ownership)
 class OwnershipAdmin(ReadOnly):
-    list_display = ("account", "user", "since")
+    list_display = ("account", "user", "role", "since")
     list_select_related = ("account", "user")
 
 

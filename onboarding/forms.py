@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.credentials import TemporaryCredentials
 from onboarding.custody import paste
+from onboarding.models import StaffRole
 
 
 class RegisterForm(forms.Form):
@@ -60,6 +61,33 @@ class RegisterForm(forms.Form):
         if url and not url.startswith(("https://", "http://")):
             raise ValidationError(_("Enter a link that begins with https://"))
         return url
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        help_text=_("They get a link that works once, for a week, and only with this address."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": _("Enter an e-mail address."),
+            "invalid": _("Enter an e-mail address, such as name@example.org."),
+        },
+    )
+
+
+class RoleChangeForm(forms.Form):
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        help_text=_("Of somebody who has signed up and confirmed it."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": _("Enter an e-mail address."),
+            "invalid": _("Enter an e-mail address, such as name@example.org."),
+        },
+    )
+    role = forms.ChoiceField(
+        label=_("Role"), required=False, choices=[("", _("None: take the role away")), *StaffRole.choices]
+    )
 
 
 class RoleForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from onboarding.views import acts, front, health, logs, plan, run, stream, wizard
+from onboarding.views import acts, front, health, joining, logs, people, plan, run, staff, stream, wizard
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -14,6 +14,17 @@ urlpatterns = [
     path("aws/<slug:number>/hand-over/template.yaml", wizard.hand_over_template, name="hand-over-template"),
     path("aws/<slug:number>/start-again/", acts.start_again, name="start-again"),
     path("aws/<slug:number>/logs/", logs.logs, name="logs"),
+    path("aws/<slug:number>/people/", people.people, name="people"),
+    path("aws/<slug:number>/people/<int:user_id>/remove/", people.remove, name="remove-owner"),
+    path("aws/<slug:number>/people/<int:user_id>/make-owner/", people.hand_on, name="hand-on"),
+    path(
+        "aws/<slug:number>/invitations/<int:invitation_id>/revoke/", people.revoke, name="revoke-invitation"
+    ),
+    path("aws/<slug:number>/ask/", joining.ask_owners, name="ask-owners"),
+    path("invitation/", joining.invitation, name="invitation"),
+    path("invitation/<str:token>/", joining.invitation_link, name="invitation-link"),
+    path("staff/", staff.staff, name="staff"),
+    path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),
     path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),
     path("runs/<uuid:run_id>/approve/", plan.approve, name="approve"),

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from onboarding.company import load_company
 from portal import development
+from portal.identity import identity_provider_from, providers_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -122,6 +123,9 @@ INSTALLED_APPS = [
     "django.contrib.sites",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "csp",
     "onboarding",
@@ -145,6 +149,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "onboarding.middleware.gatekeeper.Gatekeeper",
     "onboarding.middleware.limits.FormLimitsMiddleware",
 ]
 
@@ -182,13 +187,34 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+ACCOUNT_ADAPTER = "onboarding.views.sign_in.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_PRODUCTION else "http"
+# Before what is dangerous, whoever signed in longer ago than this proves again who they are.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+
+MFA_ADAPTER = "onboarding.views.sign_in.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_TOTP_ISSUER = f"{COMPANY.name} account onboarding"
+MFA_TOTP_TOLERANCE = 1
+# Passkeys need HTTPS or the name localhost: only there may the origin be http.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not IS_PRODUCTION
+
+# The company's identity provider, when OIDC_ISSUER_URL is set.
+IDENTITY_PROVIDER = identity_provider_from(env)
+SOCIALACCOUNT_PROVIDERS = providers_of(IDENTITY_PROVIDER)
+# It is the company's own, so a confirmed address there is the same person here; no form comes between.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_STORE_TOKENS = False
 
 if IS_PRODUCTION:
     EMAIL_CONFIG = env.email_url("EMAIL_URL")
@@ -227,7 +253,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
-        "form-action": ["'self'"],
+        # Chromium asks this of the redirect after a form too: the way to the identity provider.
+        "form-action": ["'self'", *([IDENTITY_PROVIDER.origin] if IDENTITY_PROVIDER else [])],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
         "object-src": ["'none'"],
@@ -245,6 +272,9 @@ ACCOUNT_RATE_LIMITS = {
     "form:register": "20/m/user,100/h/user",
     "form:hand-over": "10/m/user",
     "form:hand-over-credentials": "10/m/user",
+    # These send mail to other people.
+    "form:ask-owners": "5/h/user",
+    "form:people": "20/h/user",
 }
 # How many proxies in front add to X-Forwarded-For: their address isn't the visitor's, whom limits are about.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if IS_PRODUCTION else 0)

@@ -1,9 +1,10 @@
 """What is stored. Each module holds one table's question; import them from here."""
 
-from onboarding.models.account import AwsAccount, Ownership
+from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
 from onboarding.models.audit import AuditHead, AuditRecord
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
+from onboarding.models.people import Invitation, Member, StaffRole
 from onboarding.models.reading import RegionReading
 from onboarding.models.run import Run
 from onboarding.models.step import Step
@@ -15,9 +16,13 @@ __all__ = [
     "AwsAccount",
     "Event",
     "Grant",
+    "Invitation",
+    "Member",
     "Ownership",
+    "OwnershipRole",
     "RegionReading",
     "Run",
+    "StaffRole",
     "Step",
     "WorkItem",
 ]

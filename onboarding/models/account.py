@@ -8,6 +8,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.models.people import sees_every_account
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
@@ -19,11 +21,15 @@ def new_external_id() -> str:
 
 class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
     def visible_to(self, user: "AbstractBaseUser | AnonymousUser") -> Self:
-        """The accounts `user` may see: their own, or all for infosec staff. The only way in for views."""
+        """The accounts `user` may see: their own, or all for infosec staff who proved a second factor.
+
+        The only way in for views, which mark the user first (`views.access.viewer`).
+        """
         if not user.is_authenticated:
             return self.none()
-        if getattr(user, "is_staff", False):
-            return self
+        return self if sees_every_account(user) else self.owned_by(user)
+
+    def owned_by(self, user: "AbstractBaseUser | AnonymousUser") -> Self:
         return self.filter(ownerships__user_id=user.pk)
 
 
@@ -59,13 +65,29 @@ class AwsAccount(models.Model):
         return f"{self.number} {self.name}"
 
 
+class OwnershipRole(models.TextChoices):
+    OWNER = "owner", _("Owner")
+    CO_OWNER = "co_owner", _("Co-owner")
+
+
 class Ownership(models.Model):
+    """Who answers for an account. One owner decides who else does; co-owners do everything else alike."""
+
     account = models.ForeignKey(AwsAccount, on_delete=models.CASCADE, related_name="ownerships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="ownerships")
+    role = models.CharField(max_length=16, choices=OwnershipRole, default=OwnershipRole.OWNER)
     since = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=("account", "user"), name="one_ownership_per_user"),)
+        constraints = (
+            models.UniqueConstraint(fields=("account", "user"), name="one_ownership_per_user"),
+            models.UniqueConstraint(
+                fields=("account",), condition=models.Q(role="owner"), name="one_owner_per_account"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=OwnershipRole.values), name="ownership_role_is_known"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.user_id} owns {self.account_id}"

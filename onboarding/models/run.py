@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from onboarding.models.account import AwsAccount
 from onboarding.models.grant import Grant
+from onboarding.models.people import sees_every_account
 from onboarding.states import OPEN_RUN_STATUSES, SETTLED_RUN_STATUSES, RunStatus
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         """The runs of accounts that `user` may see. The only way in for views."""
         if not user.is_authenticated:
             return self.none()
-        if getattr(user, "is_staff", False):
+        if sees_every_account(user):
             return self
         return self.filter(account__ownerships__user_id=user.pk)
 

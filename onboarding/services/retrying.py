@@ -1,4 +1,4 @@
-"""How does an owner try an account again after a run has settled?"""
+"""How does an owner, or an operator for them, try an account again after a run has settled?"""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import AwsAccount, Run
 from onboarding.models.history import record
-from onboarding.services.ownership import demand_ownership
+from onboarding.services.ownership import demand_owner_or_operator
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus
 
@@ -23,7 +23,7 @@ def start_again(user: User, account: AwsAccount) -> Run:
 
     What the earlier runs did is found by the survey and not done again.
     """
-    demand_ownership(user, account)
+    demand_owner_or_operator(user, account)
     with transaction.atomic():
         AwsAccount.objects.select_for_update().get(pk=account.pk)
         run = account.runs.open().first()

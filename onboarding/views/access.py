@@ -1,10 +1,17 @@
-"""Who is asking, and may they see what they ask for? A stranger gets 404, as if it weren't there."""
+"""Who is asking, and may they see what they ask for? A stranger gets 404, as if it weren't there.
+
+Infosec staff without a second factor are sent to where they get one, whether the thing is there or not.
+"""
+
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
+from onboarding.middleware.gatekeeper import demand_second_factor, marked
 from onboarding.models import AwsAccount, Run
+from onboarding.models.people import STARTS_WORK_AGAIN, role_of
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -14,17 +21,37 @@ def signed_in(request: HttpRequest) -> User:
     return request.user
 
 
+def viewer(request: HttpRequest) -> User:
+    """The same, marked with what their session proved: for `visible_to`."""
+    return marked(request, signed_in(request))
+
+
 def visible_account(request: HttpRequest, number: str) -> AwsAccount:
-    return get_object_or_404(AwsAccount.objects.visible_to(request.user), number=number)
+    found = AwsAccount.objects.visible_to(viewer(request)).filter(number=number).first()
+    if found is None:
+        demand_second_factor(request)
+        raise Http404
+    return found
 
 
 def own_account(request: HttpRequest, number: str) -> AwsAccount:
     """An account that the user answers for. Infosec staff see others', but can't act for them."""
-    return get_object_or_404(AwsAccount.objects.filter(ownerships__user=signed_in(request)), number=number)
+    return get_object_or_404(AwsAccount.objects.owned_by(signed_in(request)), number=number)
 
 
-def visible_run(request: HttpRequest, run_id: object) -> Run:
-    return get_object_or_404(Run.objects.visible_to(request.user).select_related("account"), pk=run_id)
+def account_to_start_again(request: HttpRequest, number: str) -> AwsAccount:
+    """One's own; operators may start anybody's again."""
+    if role_of(request.user) in STARTS_WORK_AGAIN:
+        return visible_account(request, number)
+    return own_account(request, number)
+
+
+def visible_run(request: HttpRequest, run_id: UUID | str) -> Run:
+    found = Run.objects.visible_to(viewer(request)).select_related("account").filter(pk=run_id).first()
+    if found is None:
+        demand_second_factor(request)
+        raise Http404
+    return found
 
 
 def own_run(request: HttpRequest, run_id: object) -> Run:
@@ -33,4 +60,5 @@ def own_run(request: HttpRequest, run_id: object) -> Run:
 
 
 def is_owner(request: HttpRequest, account: AwsAccount) -> bool:
+    """Owner or co-owner: both may do all that an account's work asks."""
     return account.ownerships.filter(user=signed_in(request)).exists()

@@ -11,15 +11,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import Run
 from onboarding.services import cancelling, retrying
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus
-from onboarding.views.access import own_account, own_run, signed_in
+from onboarding.views.access import account_to_start_again, is_owner, own_run, signed_in
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
 def cancel(request: HttpRequest, run_id: str) -> HttpResponse:
     run = own_run(request, run_id)
     if request.method == "POST":
@@ -53,14 +55,14 @@ def leave_as_is(request: HttpRequest, run_id: str) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def start_again(request: HttpRequest, number: str) -> HttpResponse:
-    account = own_account(request, number)
+    account = account_to_start_again(request, number)
     if request.method == "POST":
         try:
             retrying.start_again(signed_in(request), account)
         except Refused as refusal:
             messages.error(request, str(refusal))
             return redirect("front")
-        return redirect("hand-over", account.number)
+        return redirect("hand-over" if is_owner(request, account) else "people", account.number)
     return render(request, "start_again.html", {"account": account, "back": _back(account.runs.first())})
 
 

@@ -8,9 +8,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from onboarding.middleware.gatekeeper import demand_second_factor
 from onboarding.models import AwsAccount, Run
+from onboarding.models.people import role_of, sees_every_account
 from onboarding.progress.acts import Act, next_act
-from onboarding.views.access import signed_in
+from onboarding.views.access import viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,19 @@ class AccountLine:
 def front(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "front.html")
-    user = signed_in(request)
+    user = viewer(request)
+    is_staff = role_of(user) is not None
+    if is_staff and not AwsAccount.objects.owned_by(user).exists():
+        demand_second_factor(request)
+    sees_all = sees_every_account(user)
     accounts = AwsAccount.objects.visible_to(user).prefetch_related("ownerships__user").distinct()
     latest = _latest_runs(accounts)
     lines = [_line(account, latest.get(account.pk), user.pk) for account in accounts]
-    return render(request, "accounts.html", {"lines": lines, "is_staff": user.is_staff})
+    return render(
+        request,
+        "accounts.html",
+        {"lines": lines, "sees_all": sees_all, "lacks_second_factor": is_staff and not sees_all},
+    )
 
 
 def _latest_runs(accounts: Iterable[AwsAccount]) -> dict[int, Run]:

@@ -5,9 +5,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from onboarding.middleware.gatekeeper import demand_recent_sign_in
 from onboarding.progress.failures import trouble_of
 from onboarding.progress.plan_page import plan_page
 from onboarding.services import approval
@@ -41,6 +43,7 @@ def plan(request: HttpRequest, run_id: str) -> HttpResponse:
 def approve(request: HttpRequest, run_id: str) -> HttpResponse:
     """Posts the digest of the plan that the page showed; a plan that changed meanwhile is shown again."""
     run = own_run(request, run_id)
+    demand_recent_sign_in(request, back=reverse("plan", args=[run.pk]))
     try:
         approval.approve(signed_in(request), run, request.POST.get("digest", ""))
     except approval.PlanChanged as refusal:

@@ -11,7 +11,6 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.contrib.auth.decorators import login_required
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -19,6 +18,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
+from onboarding.middleware.gatekeeper import user_of_session
 from onboarding.models import Run
 from onboarding.views.fragments import Fragments, changes
 from onboarding.views.rooms import house, let_go_of_the_request, read
@@ -89,7 +89,7 @@ def _may_watch(watcher: Watcher) -> bool:
     """Asked anew of the database: signed out, locked out or no longer an owner ends the stream."""
     request = HttpRequest()
     request.session = _session(watcher.session_key)
-    return Run.objects.visible_to(get_user(request)).filter(pk=watcher.run_id).exists()
+    return Run.objects.visible_to(user_of_session(request)).filter(pk=watcher.run_id).exists()
 
 
 def _session(key: str) -> SessionBase:

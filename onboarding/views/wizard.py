@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.forms import CredentialsForm, RegisterForm, RoleForm
+from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import AwsAccount, Run
 from onboarding.services import accounts, hand_over
 from onboarding.services.refusals import Refused
@@ -28,6 +29,8 @@ def register(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             account = accounts.register(user, **form.cleaned_data)
+        except accounts.AlreadyRegistered:
+            return redirect("ask-owners", form.cleaned_data["number"])
         except Refused as refusal:
             form.add_error("number", str(refusal))
         else:
@@ -39,6 +42,7 @@ def register(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
 def hand_over_role(request: HttpRequest, number: str) -> HttpResponse:
     account = own_account(request, number)
     form = RoleForm(
@@ -58,6 +62,7 @@ def hand_over_role(request: HttpRequest, number: str) -> HttpResponse:
 @sensitive_post_parameters()
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
 def hand_over_credentials(request: HttpRequest, number: str) -> HttpResponse:
     account = own_account(request, number)
     form = CredentialsForm(request.POST or None)

@@ -6,8 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from onboarding.models import AwsAccount, Event, Grant, Run, Step
+from onboarding.models import AwsAccount, Event, Grant, Member, Run, StaffRole, Step
 from onboarding.models.history import destroy_grants, move_run, move_step, record
+from onboarding.models.people import mark_second_factor
 from onboarding.observed import Failure
 from onboarding.states import FailureKind, Goal, GrantKind, Move, RunStatus, Stage, StepKind, StepStatus
 
@@ -146,9 +147,11 @@ def test_the_database_allows_no_account_number_but_twelve_digits(db: None, numbe
 
 def test_only_owners_and_staff_see_an_account_and_its_runs(run: Run) -> None:
     owner, stranger = (User.objects.create_user(name) for name in ("owner", "stranger"))
-    staff = User.objects.create_user("staff", is_staff=True)
+    staff = User.objects.create_user("staff")
+    Member.objects.create(user=staff, role=StaffRole.ANALYST)
     run.account.ownerships.create(user=owner)
-    for user, sees in ((owner, True), (staff, True), (stranger, False)):
+    with_factor = mark_second_factor(User.objects.get(pk=staff.pk), passed=True)
+    for user, sees in ((owner, True), (with_factor, True), (staff, False), (stranger, False)):
         assert AwsAccount.objects.visible_to(user).exists() is sees
         assert Run.objects.visible_to(user).exists() is sees
 

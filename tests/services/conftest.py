@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from onboarding.models import AwsAccount, Run
+from onboarding.models import AwsAccount, Member, Run, StaffRole
 from onboarding.models.history import move_run
 from onboarding.planning import Plan, PlannedStep
 from onboarding.services.accounts import register
@@ -26,7 +26,10 @@ def stranger(db: None) -> User:
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("staff", "staff@example.org", is_staff=True)
+    """An analyst of infosec."""
+    user = User.objects.create_user("staff", "staff@example.org")
+    Member.objects.create(user=user, role=StaffRole.ANALYST)
+    return user
 
 
 @pytest.fixture

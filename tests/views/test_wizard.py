@@ -54,11 +54,11 @@ def test_a_link_that_a_browser_would_run_is_no_ticket(browser: Client) -> None:
     assert 'id="id_ticket_url_error"' in page
 
 
-def test_somebody_elses_account_is_refused_in_words(
+def test_somebody_elses_account_leads_to_asking_its_owners(
     account: AwsAccount, stranger: User, sign_in: SignIn
 ) -> None:
-    page = sign_in(stranger).post(reverse("register"), REGISTRATION).text
-    assert "Somebody else has registered this account" in page
+    answer = sign_in(stranger).post(reverse("register"), REGISTRATION)
+    assert answer.headers["Location"] == reverse("ask-owners", args=[account.number])
     assert stranger not in [ownership.user for ownership in account.ownerships.all()]
 
 
