@@ -7,10 +7,12 @@ as in production, each with only the secrets that it needs there.
 import os
 import sys
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_bytes
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -84,6 +86,7 @@ def _environments(options: Options, redis_url: str, cloud: StandIn) -> dict[str,
         | {
             "CUSTODY_PUBLIC_KEY": public_key,
             "CUSTODY_PRIVATE_KEYS": private.encode(Base64Encoder).decode(),
+            "AUDIT_KEYS": b64encode(token_bytes(32)).decode(),
             "AWS_ENDPOINT_URL": cloud.address,
             "AWS_ACCESS_KEY_ID": identity["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": identity["SecretAccessKey"],

@@ -20,7 +20,15 @@ from tests.production_check import production_environment
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 COMPOSE = ROOT / "docker-compose.yml"
-SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "CUSTODY_PRIVATE_KEYS", "CUSTODY_PUBLIC_KEY", "EMAIL_URL"}
+SECRETS = {
+    "AUDIT_KEYS",
+    "CUSTODY_PRIVATE_KEYS",
+    "CUSTODY_PUBLIC_KEY",
+    "EMAIL_URL",
+    "POSTGRES_PASSWORD",
+    "SECRET_KEY",
+}
+WORKERS_OWN = {"AUDIT_KEYS", "CUSTODY_PRIVATE_KEYS"}
 
 
 def test_the_compose_file_fits_the_compose_specification() -> None:
@@ -49,7 +57,7 @@ def test_only_the_worker_gets_the_private_key_and_an_aws_identity() -> None:
     services = yaml.safe_load(COMPOSE.read_text())["services"]
     for name, service in services.items():
         held = set(service.get("environment", {}))
-        secret = {word for word in held if word == "CUSTODY_PRIVATE_KEYS" or word.startswith("AWS_")}
+        secret = {word for word in held if word in WORKERS_OWN or word.startswith("AWS_")}
         assert bool(secret) == (name == "worker"), name
 
 

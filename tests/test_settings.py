@@ -1,10 +1,11 @@
 """Do the settings fail loudly in production, and never carry a development default there?"""
 
 import json
+import re
 
 import pytest
 
-from tests.production_check import manage, production_environment
+from tests.production_check import ROOT, manage, production_environment
 
 SHOWN = (
     "from django.conf import settings as s; import json; print(json.dumps({"
@@ -69,3 +70,12 @@ def test_a_process_given_only_the_public_key_has_no_private_one(mode: str) -> No
     shown = _shown(environment)
     assert shown["public"] == environment["CUSTODY_PUBLIC_KEY"]
     assert shown["private"] == []
+
+
+def test_every_variable_that_the_settings_read_is_documented() -> None:
+    source = "".join((ROOT / "portal" / name).read_text() for name in ("settings.py", "identity.py"))
+    read = set(re.findall(r'(?:env\.\w+|_required_in_production)\(\s*"([A-Z_]+)"', source))
+    assert "SECRET_KEY" in read
+    documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "operations.md").read_text()))
+    # These make a developer's machine easier; production doesn't read them.
+    assert read - documented <= {"DEBUG", "EMAIL_BACKEND"}

@@ -85,5 +85,5 @@ def test_a_port_in_use_is_left_alone_and_another_one_taken() -> None:
 def test_the_web_side_has_neither_the_private_key_nor_an_aws_identity(stack: Stack) -> None:
     for name in ("web", "beat"):
         held = stack.environments[name]
-        assert "CUSTODY_PRIVATE_KEYS" not in held
+        assert held.keys().isdisjoint({"CUSTODY_PRIVATE_KEYS", "AUDIT_KEYS"})
         assert [word for word in held if word.startswith("AWS_")] == []
