@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.core.management.base import OutputWrapper
 
-from onboarding.models import Event, RegionReading, Run
+from onboarding.models import Event, RegionReading, Run, Step
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.plan_page import PlanPage, plan_page
 from onboarding.progress.regions import RegionRow, region_rows
@@ -67,12 +67,16 @@ def trouble_lines(trouble: Trouble | None) -> Iterator[str]:
 
 
 def failed_lines(run: Run) -> Iterator[str]:
-    """Each step that failed or was refused, with its reason."""
-    steps = run.steps.filter(status__in=[StepStatus.FAILED, StepStatus.REFUSED]).order_by("ordinal")
-    for step in steps:
-        place = f" in {step.region}" if step.region else ""
-        yield f"{step.get_kind_display()}: {step.target}{place}: {step.get_status_display()}"
-        yield from (f"  {line}" for line in trouble_lines(trouble_of(step.reason_code, step.failure)))
+    """Each step that failed or was refused, with its reason: one that holds for many regions is said once."""
+    alike: dict[tuple[str, ...], list[Step]] = {}
+    for step in run.steps.filter(status__in=[StepStatus.FAILED, StepStatus.REFUSED]).order_by("ordinal"):
+        said = str((step.failure or {}).get("message", ""))
+        alike.setdefault((step.kind, step.target, step.status, step.reason_code, said), []).append(step)
+    for first, *others in alike.values():
+        regions = ", ".join(step.region for step in (first, *others) if step.region)
+        place = f" in {regions}" if regions else ""
+        yield f"{first.get_kind_display()}: {first.target}{place}: {first.get_status_display()}"
+        yield from (f"  {line}" for line in trouble_lines(trouble_of(first.reason_code, first.failure)))
 
 
 @dataclass(slots=True)

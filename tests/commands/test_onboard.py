@@ -159,6 +159,8 @@ def test_a_failed_run_exits_with_four_and_the_remedy(
     ended = onboard(owner.account.number, "--credentials-stdin", "--approve")
     assert ended.status == 4
     assert "log storage" in ended.err
+    assert "AccessDenied" in ended.err
+    assert ended.err.count("An earlier step has to be done first") <= 5
     assert owner.writes() == []
 
 

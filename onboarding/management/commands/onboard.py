@@ -22,10 +22,11 @@ from onboarding.models import AwsAccount, Run
 from onboarding.progress.failures import trouble_of
 from onboarding.services import accounts, approval, hand_over
 from onboarding.services.refusals import Refused
-from onboarding.states import RunStatus
+from onboarding.states import RunStatus, StepStatus
 from onboarding.views.hand_over_kit import kit_for
 
 BAD_INPUT, PERSON_NEEDED, FAILED = 2, 3, 4
+NOT_DONE = (StepStatus.FAILED, StepStatus.REFUSED)
 
 
 class Command(BaseCommand):
@@ -182,6 +183,8 @@ class Command(BaseCommand):
         if run.status == RunStatus.VERIFIED:
             covered = run.account.readings.filter(state="covered").count()
             at = f"{timezone.now():%Y-%m-%d %H:%M} UTC"
+            if not run.approved_digest:
+                self.stdout.write("Nothing had to be changed.")
             self.stdout.write(f"Verified at {at}: both roles, and CloudTrail in {covered} regions.")
             return
         if run.status == RunStatus.PLANNED:
@@ -189,8 +192,10 @@ class Command(BaseCommand):
             for line in plan_lines(run):
                 self.stdout.write(line)
         self.stderr.write(f"{run.get_status_display()}.")
-        for line in trouble_lines(trouble_of(run.reason_code, run.failure)):
-            self.stderr.write(line)
+        # A run mostly ends for the reason of one of its steps, which is told with the step.
+        if not run.steps.filter(reason_code=run.reason_code, status__in=NOT_DONE).exists():
+            for line in trouble_lines(trouble_of(run.reason_code, run.failure)):
+                self.stderr.write(line)
         for line in failed_lines(run):
             self.stderr.write(line)
         sys.exit(FAILED if run.is_settled else PERSON_NEEDED)
