@@ -36,6 +36,11 @@ RUN_LIMITS: dict[RunStatus, timedelta] = {
 
 LONGEST_BACK_OFF_SECONDS = 120.0
 
+# So many faults in a row, and nothing else, and a step has failed: with the back-off after about an hour; of
+# one region after a quarter of an hour, as the whole run waits for it.
+MOST_FAULTS = 30
+MOST_FAULTS_OF_A_REGION = 12
+
 
 def next_look(looks: int) -> timedelta:
     """When to look again after `looks` looks: often at first, six times more slowly later, never in step."""

@@ -52,7 +52,8 @@ def _look_at(work: Work, step: Step, look: Look) -> timedelta | None:
         fail(work, step, "undone_again_and_again")
         return None
     except AwsFailure as refusal:
-        if refusal.failure.kind in PASSING | ACCESS_GONE and not is_over(step):
+        kind, may_pass = refusal.failure.kind, not is_over(step)
+        if may_pass and (kind in ACCESS_GONE or (kind in PASSING and not _has_too_many_faults(work))):
             raise
         fail_for(work, step, refusal.failure)
         return None
@@ -60,6 +61,12 @@ def _look_at(work: Work, step: Step, look: Look) -> timedelta | None:
         fail(work, step, "took_too_long")
         return None
     return wait
+
+
+def _has_too_many_faults(work: Work) -> bool:
+    """Whether nothing but faults has come of the item for too long; its step may never have begun."""
+    is_one_region = work.stage == Stage.TRAILS and bool(work.region)
+    return work.faults >= (deadlines.MOST_FAULTS_OF_A_REGION if is_one_region else deadlines.MOST_FAULTS)
 
 
 def is_over(step: Step) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from onboarding.engine import deadlines
 from onboarding.engine.drive import drive
 from onboarding.models import Run
 from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
@@ -180,3 +181,18 @@ def test_a_region_that_cannot_be_reached_delays_no_other_and_is_never_called_ver
     assert (run.status, run.reason_code) == (RunStatus.PARTLY_DONE, "region_unreachable")
     covered = run.account.readings.filter(state=RegionState.COVERED)
     assert {reading.region for reading in covered} == {"us-east-1", "us-west-2"}
+
+
+def test_a_region_that_is_lost_after_the_approval_fails_alone_and_in_good_time(
+    owner_of: OwnerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "MOST_FAULTS_OF_A_REGION", 3)
+    owner = owner_of()
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    owner.cloud.fault(kind="reset", region="eu-north-1", account=owner.account.number)
+    run = drive(run.pk)
+    assert (run.status, run.reason_code) == (RunStatus.PARTLY_DONE, "region_unreachable")
+    assert run.steps.get(kind=StepKind.REGION_TRAIL, region="eu-north-1").status == StepStatus.FAILED
+    others = run.steps.filter(kind=StepKind.VERIFY_REGION).exclude(region="eu-north-1")
+    assert {step.status for step in others} == {StepStatus.FINISHED}
