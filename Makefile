@@ -52,7 +52,7 @@ demo-check: .venv/demo .venv-sandbox/stamp ## Run one whole onboarding through t
 
 .PHONY: test
 test: setup ## Run the tests: SQLite with an embedded Redis, then PostgreSQL with Redis, then a browser, as far as they are there
-	@$(BIN)/python -m tests.everything
+	@$(BIN)/python -m tests.everything $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check style, types, layers, templates, migrations, production settings and lock files

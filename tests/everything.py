@@ -7,6 +7,8 @@ there is one. What is left out is said at the end; with REQUIRE_ALL=1 leaving an
     DATABASE_URL_POSTGRES   a database server where databases may be created (default: the local one)
     REDIS_URL_SERVER        a Redis server (default: the local one, database 15)
     CHROMIUM                the browser's path, where it is not found by its usual names
+
+Words after the command go on to pytest: make test ARGS="-k trails".
 """
 
 import os
@@ -18,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
+import pytest
 import redis
 
 from demo.processes import Processes
@@ -75,8 +78,11 @@ def run(title: str, environment: Mapping[str, str], *words: str) -> bool:
     """One pytest run, with its own closing line; True when it went well."""
     print(f"\n=== {title}", flush=True)
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", "--color=no", *words]
+    selection = sys.argv[1:]
+    command = [sys.executable, "-m", "pytest", "-q", "--color=no", *words, *selection]
     code = subprocess.run(command, cwd=ROOT, env=dict(environment), check=False).returncode
+    if selection and code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        code = 0
     print(
         f"=== {title}: {'passed' if code == 0 else f'failed ({code})'} in {time.monotonic() - began:.0f} s",
         flush=True,
