@@ -22,7 +22,8 @@ from onboarding.states import FailureKind, Stage, StepKind
 
 MISSING = "missing_permissions"
 
-# Where the simulator answers with one of these it is asked no more.
+# Where the simulator answers with one of these it is asked no more. It may be broken, or never built, where
+# everything else works: that stops nobody.
 _NOT_TO_BE_ASKED = frozenset(
     {
         FailureKind.DENIED,
@@ -30,6 +31,8 @@ _NOT_TO_BE_ASKED = frozenset(
         FailureKind.NOT_FOUND,
         FailureKind.REQUEST,
         FailureKind.UNKNOWN,
+        FailureKind.UNREACHABLE,
+        FailureKind.UNREADABLE,
     }
 )
 

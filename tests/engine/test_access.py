@@ -116,3 +116,11 @@ def test_access_that_ends_while_stacks_are_made_is_asked_for_again_and_nothing_i
     assert run.status == RunStatus.VERIFIED, (run.reason_code, run.failure)
     created = [request.stack for request in owner.writes("CreateStack")]
     assert sorted(created) == ["DeployCloudTrailCloudFormationStacks", "InfosecClientRoles"]
+
+
+@pytest.mark.parametrize("kind", ["5xx", "unparseable"])
+def test_a_simulator_that_is_broken_stops_nobody(owner_of: OwnerOf, kind: str) -> None:
+    owner = owner_of()
+    owner.cloud.fault(kind=kind, action="SimulatePrincipalPolicy", account=owner.account.number)
+    run = drive(owner.hand_over_credentials().pk)
+    assert run.status == RunStatus.PLANNED, (run.reason_code, run.failure)
