@@ -15,7 +15,9 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from onboarding.middleware.bodies import SmallBodies  # noqa: E402
 
-if settings.IS_PRODUCTION and settings.CUSTODY_PRIVATE_KEYS:
-    raise ImproperlyConfigured("The web side must not be given CUSTODY_PRIVATE_KEYS. See docs/operations.md.")
+if settings.IS_PRODUCTION and (settings.CUSTODY_PRIVATE_KEYS or settings.AUDIT_KEYS):
+    raise ImproperlyConfigured(
+        "The web side must not be given CUSTODY_PRIVATE_KEYS or AUDIT_KEYS. See docs/operations.md."
+    )
 
 application = SmallBodies(_django, most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

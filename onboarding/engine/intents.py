@@ -15,6 +15,7 @@ from onboarding.decisions import UNHEEDED, Decision
 from onboarding.engine import answers, deadlines
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Event, Step, history
+from onboarding.models.audit import AuditKind, append
 from onboarding.states import Move, RunStatus, StepStatus
 
 MOST_ATTEMPTS = 6
@@ -34,7 +35,7 @@ def intend(work: Work, step: Step, move: Move) -> Intent:
     """Store what is about to be asked. Raises RunStopped, ClaimLost, TooManyAttempts: then send nothing."""
     answers.forget()
     with holding(work, run_in=frozenset({RunStatus.RUNNING})):
-        stored = Step.objects.get(pk=step.pk)
+        stored = Step.objects.select_related("run").get(pk=step.pk)
         if stored.last_move == move and not was_answered(stored):
             history.move_step(step, StepStatus.WORKING)
             return Intent(move, stored.token)
@@ -43,6 +44,16 @@ def intend(work: Work, step: Step, move: Move) -> Intent:
         attempts = stored.attempts + 1
         token = f"onb-{work.run_id.hex[:12]}-{stored.pk}-{attempts}"
         history.move_step(step, StepStatus.WORKING, last_move=move, token=token, attempts=attempts)
+        # Before the request: what AWS did is on record even if its answer is lost.
+        append(
+            AuditKind.AWS_INTENDED,
+            account_id=stored.run.account_id,
+            run_id=work.run_id,
+            move=move,
+            region=stored.region,
+            target=stored.target,
+            token=token,
+        )
     return Intent(move, token)
 
 

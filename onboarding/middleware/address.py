@@ -6,6 +6,7 @@ isn't believed.
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from allauth.account.adapter import get_adapter
 from asgiref.sync import iscoroutinefunction
@@ -39,16 +40,18 @@ def _known(request: HttpRequest) -> Iterator[None]:
 @sync_and_async_middleware
 def AddressMiddleware(get_response: Answer | LaterAnswer) -> Answer | LaterAnswer:  # noqa: N802 - as the others
     if iscoroutinefunction(get_response):
+        ask_later = cast("LaterAnswer", get_response)
 
         async def later(request: HttpRequest) -> HttpResponseBase:
             with _known(request):
-                return await get_response(request)
+                return await ask_later(request)
 
         return later
 
+    ask = cast("Answer", get_response)
+
     def now(request: HttpRequest) -> HttpResponseBase:
         with _known(request):
-            answer: HttpResponseBase = get_response(request)
-            return answer
+            return ask(request)
 
     return now

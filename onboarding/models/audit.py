@@ -39,6 +39,8 @@ class AuditKind(models.TextChoices):
     GRANT_DESTROYED = "grant.destroyed", _("Access was destroyed")
     PLAN_APPROVED = "plan.approved", _("Approved the plan")
     RUN_CANCELLED = "run.cancelled", _("Cancelled")
+    OWNER_CHOSE = "owner.note", _("Chose")
+    AWS_INTENDED = "aws.intended", _("Is about to change something in AWS")
     AWS_WRITE = "aws.write", _("Changed something in AWS")
     ROLE_GIVEN = "role.given", _("Gave a role")
     ROLE_TAKEN = "role.taken", _("Took a role away")
@@ -47,7 +49,7 @@ class AuditKind(models.TextChoices):
     OWNER_JOINED = "owner.joined", _("Became an owner")
     OWNER_REMOVED = "owner.removed", _("Removed an owner")
     OWNERSHIP_TRANSFERRED = "ownership.transferred", _("Handed the ownership on")
-    SECOND_FACTOR_CHANGED = "second_factor.changed", _("Changed how they prove who they are")
+    SIGN_IN_MEANS_CHANGED = "sign_in.means_changed", _("Changed how they prove who they are")
     AUDIT_EXPORTED = "audit.exported", _("Exported audit records")
 
 

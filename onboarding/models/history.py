@@ -2,6 +2,8 @@
 
 An event's number is allocated by updating the run's row, which the transaction holds until it commits. So
 numbers of one run become visible in order and a reader with a cursor skips none.
+
+What an auditor will ask about goes to the audit log too, in the same transaction: so none of it is forgotten.
 """
 
 from collections.abc import Collection
@@ -14,6 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from onboarding import wake
+from onboarding.models.audit import AuditKind, append
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
 from onboarding.models.run import Run
@@ -34,6 +37,14 @@ UNSETTLED_STEP_STATUSES = frozenset(set(StepStatus) - SETTLED_STEP_STATUSES)
 # A change of one of these is worth telling people; of the others (tokens, counts, times) it isn't.
 _TOLD_OF_A_STEP = ("status", "last_move", "aws_status", "reason_code")
 
+# Events that are records of the audit log, by the kind they have there.
+_AUDITED = {
+    "aws.write": AuditKind.AWS_WRITE,
+    "grant.received": AuditKind.GRANT_RECEIVED,
+    "plan.approved": AuditKind.PLAN_APPROVED,
+    "owner.note": AuditKind.OWNER_CHOSE,
+}
+
 
 def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = None, **data: Any) -> Event:
     """Write the next event of a run. Inside the caller's transaction it commits or vanishes with it."""
@@ -43,6 +54,7 @@ def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = N
         event = Event.objects.create(
             run_id=run_id, number=number, kind=kind, region=region, step_id=step_id, data=data
         )
+        _audit(event)
         wake.announce(run_id)
     return event
 
@@ -150,6 +162,13 @@ def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None)
         )
         for grant in live:
             Grant.objects.filter(pk=grant.pk).update(sealed=None, destroyed_at=now or timezone.now())
+            append(
+                AuditKind.GRANT_DESTROYED,
+                account_id=account_id,
+                grant_id=grant.pk,
+                kind_of_grant=grant.kind,
+                reason=reason,
+            )
             run = (
                 grant.runs.order_by("-created_at").first()
                 or Run.objects.filter(account_id=account_id, status__in=OPEN_RUN_STATUSES).first()
@@ -157,6 +176,22 @@ def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None)
             if run is not None:
                 record(run.pk, "grant.destroyed", grant_id=grant.pk, kind_of_grant=grant.kind, reason=reason)
     return len(live)
+
+
+def _audit(event: Event) -> None:
+    """Into the audit log, if it is one of those events. Cancelling is told by the status it leads to."""
+    data = dict(event.data)
+    actor_id = data.pop("by_id", None)
+    kind = _AUDITED.get(event.kind)
+    if event.kind == "run.status" and actor_id is not None:
+        cancels = data["status"] in {RunStatus.CANCELLING, RunStatus.CANCELLED}
+        kind, data = AuditKind.RUN_CANCELLED if cancels else None, {"status": str(data["status"])}
+    if kind is None:
+        return
+    account_id = Run.objects.values_list("account_id", flat=True).get(pk=event.run_id)
+    if event.region:
+        data["region"] = event.region
+    append(kind, actor_id=actor_id, account_id=account_id, run_id=event.run_id, **data)
 
 
 def _bring_up_to_date(instance: Run | Step, changes: dict[str, Any]) -> None:

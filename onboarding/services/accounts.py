@@ -1,11 +1,14 @@
 """How does a user make an account known to the portal?"""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import AwsAccount, Ownership
+from onboarding.models.audit import AuditKind, append
 from onboarding.services.refusals import Refused
 
 
@@ -34,7 +37,7 @@ def register(user: User, *, number: str, name: str, contact_email: str, ticket_u
 
     Raises AlreadyRegistered when it is another's, NotAnAccount when a field can't be right.
     """
-    details = {"name": name, "contact_email": contact_email, "ticket_url": ticket_url}
+    details: dict[str, Any] = {"name": name, "contact_email": contact_email, "ticket_url": ticket_url}
     candidate = AwsAccount(number=number, **details)
     try:
         candidate.full_clean(validate_unique=False, validate_constraints=False)
@@ -44,16 +47,19 @@ def register(user: User, *, number: str, name: str, contact_email: str, ticket_u
         with transaction.atomic():
             candidate.save()
             Ownership.objects.create(account=candidate, user=user)
+            append(AuditKind.ACCOUNT_REGISTERED, actor_id=user.pk, account_id=candidate.pk, **details)
             return candidate
     except IntegrityError:
         # Registered before, or this very moment in another tab: the database decides who was first.
         return _own_again(user, number, details)
 
 
-def _own_again(user: User, number: str, details: dict[str, str]) -> AwsAccount:
+def _own_again(user: User, number: str, details: dict[str, Any]) -> AwsAccount:
     account = AwsAccount.objects.filter(number=number, ownerships__user=user).first()
     if account is None:
         raise AlreadyRegistered
-    AwsAccount.objects.filter(pk=account.pk).update(**details)
+    with transaction.atomic():
+        AwsAccount.objects.filter(pk=account.pk).update(**details)
+        append(AuditKind.ACCOUNT_REGISTERED, actor_id=user.pk, account_id=account.pk, again=True, **details)
     account.refresh_from_db()
     return account
