@@ -4,11 +4,12 @@ Access that is typed here is never sent back to the browser, not even when anoth
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.credentials import TemporaryCredentials
@@ -126,6 +127,22 @@ class CredentialsForm(forms.Form):
         strip=False,
         widget=Unechoed(attrs={**_SECRET, "rows": 6}),
     )
+    valid_for = forms.TypedChoiceField(
+        label=_("How long are they valid?"),
+        help_text=_("From now. Asked because AWS doesn’t tell; where what you paste says it, that counts."),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[
+            ("", _("I don’t know")),
+            (15, _("15 minutes")),
+            (30, _("half an hour")),
+            (60, _("an hour")),
+            (240, _("4 hours")),
+            (480, _("8 hours")),
+            (720, _("12 hours")),
+        ],
+    )
     access_key_id = forms.CharField(
         label=_("Access key id"),
         help_text=_("Begins with ASIA."),
@@ -151,8 +168,11 @@ class CredentialsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Sets `credentials` and `claimed_expiry`, and keeps nothing of them in `cleaned_data`."""
+        minutes: int | None = self.cleaned_data.pop("valid_for", None)
         given = {name: str(self.cleaned_data.get(name) or "").strip() for name in self.fields}
         self.cleaned_data = {}
+        if minutes is not None:
+            self.claimed_expiry = timezone.now() + timedelta(minutes=minutes)
         if given["pasted"]:
             self._read_paste(given["pasted"])
         else:
@@ -166,7 +186,8 @@ class CredentialsForm(forms.Form):
             # Without a cause: the refusal's context may hold what was pasted.
             self.add_error("pasted", ValidationError(str(refusal), code=refusal.code))
             return
-        self.credentials, self.claimed_expiry = pasted.credentials, pasted.expires_at
+        self.credentials = pasted.credentials
+        self.claimed_expiry = pasted.expires_at or self.claimed_expiry
 
     def _read_fields(self, given: dict[str, str]) -> None:
         parts = ("access_key_id", "secret_access_key", "session_token")
@@ -177,7 +198,12 @@ class CredentialsForm(forms.Form):
             return
         for name in parts:
             if not given[name]:
-                self.add_error(name, ValidationError(_("This part is missing. All three are needed.")))
+                self.add_error(
+                    name,
+                    ValidationError(
+                        _("This part is missing. All three are needed."), code="incomplete_credentials"
+                    ),
+                )
         if given["access_key_id"].startswith("AKIA"):
             self.add_error(
                 "access_key_id",
@@ -185,7 +211,8 @@ class CredentialsForm(forms.Form):
                     _(
                         "This is a permanent key. It was not stored. Use temporary credentials, and rotate "
                         "this key."
-                    )
+                    ),
+                    code="long_term_key",
                 ),
             )
         self.credentials = TemporaryCredentials(*(given[name] for name in parts))

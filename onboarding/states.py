@@ -104,6 +104,8 @@ class Stage(TextChoices):
     ROLES = "roles", _("Create the two roles")
     TRAILS = "trails", _("Switch on CloudTrail in every region")
     VERIFY = "verify", _("Verify from outside")
+    # Asked for by the owner, once the run has settled: it has no steps and is part of no plan.
+    REVOKED = "revoked", _("See that the hand-over role is gone")
 
 
 WRITING_STAGES = (Stage.ADMIT, Stage.REMOVE, Stage.ROLES, Stage.TRAILS)

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from onboarding.views import acts, front, health, joining, logs, people, plan, run, staff, stream, wizard
+from onboarding.views import (
+    acts,
+    front,
+    health,
+    joining,
+    logs,
+    people,
+    plan,
+    rights,
+    run,
+    staff,
+    stream,
+    wizard,
+)
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -12,6 +25,7 @@ urlpatterns = [
         "aws/<slug:number>/hand-over/credentials/", wizard.hand_over_credentials, name="hand-over-credentials"
     ),
     path("aws/<slug:number>/hand-over/template.yaml", wizard.hand_over_template, name="hand-over-template"),
+    path("aws/<slug:number>/hand-over/rotate/", rights.rotate_external_id, name="rotate-external-id"),
     path("aws/<slug:number>/start-again/", acts.start_again, name="start-again"),
     path("aws/<slug:number>/logs/", logs.logs, name="logs"),
     path("aws/<slug:number>/people/", people.people, name="people"),
@@ -28,6 +42,9 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", run.run, name="run"),
     path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),
     path("runs/<uuid:run_id>/approve/", plan.approve, name="approve"),
+    path("runs/<uuid:run_id>/rights/", rights.rights, name="rights"),
+    path("runs/<uuid:run_id>/check-again/", rights.check_again, name="check-again"),
+    path("runs/<uuid:run_id>/hand-over-role/", rights.hand_over_role_gone, name="hand-over-role-gone"),
     path("runs/<uuid:run_id>/cancel/", acts.cancel, name="cancel"),
     path("runs/<uuid:run_id>/leave-as-is/", acts.leave_as_is, name="leave-as-is"),
     path("runs/<uuid:run_id>/events", stream.events, name="events"),

@@ -38,16 +38,20 @@ def check_trust(own: AwsSession, hand_over: RoleHandOver) -> TrustReport:
     A role that was just created may refuse for some seconds: look again before believing `right_works` False.
     Raises AwsFailure for anything but a refusal.
     """
-    right = _refusal(own, hand_over.role_arn, hand_over.external_id)
+    right = refusal(own, hand_over.role_arn, hand_over.external_id)
     return TrustReport(
         right_works=right is None,
-        wrong_refused=_refusal(own, hand_over.role_arn, f"wrong-{uuid.uuid4()}") is not None,
-        none_refused=_refusal(own, hand_over.role_arn, None) is not None,
+        wrong_refused=refusal(own, hand_over.role_arn, f"wrong-{uuid.uuid4()}") is not None,
+        none_refused=refusal(own, hand_over.role_arn, None) is not None,
         failure=right,
     )
 
 
-def _refusal(own: AwsSession, role_arn: str, external_id: str | None) -> Failure | None:
+def refusal(own: AwsSession, role_arn: str, external_id: str | None) -> Failure | None:
+    """AWS's refusal to let us assume the role; None when it lets us, into a session that may do nothing.
+
+    Raises AwsFailure for anything but a refusal.
+    """
     try:
         assume_role(
             own,

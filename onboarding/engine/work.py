@@ -19,6 +19,7 @@ from onboarding.engine import (
     parking,
     regions,
     removal,
+    revocation,
     sessions,
     steps,
     survey,
@@ -94,6 +95,9 @@ def give_back(claim: Claim) -> None:
 
 def _look(held: Work, run: Run) -> timedelta | None:
     status = RunStatus(run.status)
+    if held.stage == Stage.REVOKED:
+        revocation.look(held, run)
+        return None
     if status not in claims.ACTIVE_RUN_STATUSES:
         return None
     if status == RunStatus.CANCELLING:

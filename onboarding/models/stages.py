@@ -3,6 +3,7 @@
 One work item is one run, one stage, one region, and `steps_of` says which steps it works on:
 
     survey   one item, region ""
+    revoked  one item, region ""; after the run, whenever its owner asks
     admit    one item, region ""
     remove   one item for each region with an old stack
     roles    one item, in the home region
@@ -27,6 +28,7 @@ from onboarding.states import SETTLED_STEP_STATUSES, Stage, StepKind, StepStatus
 ORDER = (Stage.ADMIT, Stage.REMOVE, Stage.ROLES, Stage.TRAILS, Stage.VERIFY)
 
 # Steps whose work item is bound to no region, whatever region the step itself names.
+_WITHOUT_STEPS = frozenset({Stage.SURVEY, Stage.REVOKED})
 _UNBOUND = (StepKind.ADMIT_ACCOUNT, StepKind.DEPLOY_TRAILS, StepKind.VERIFY_ROLES)
 
 
@@ -66,10 +68,11 @@ def next_stage(run: Run) -> Stage | None:
 def open_stage(run: Run, stage: Stage, *, now: datetime | None = None) -> int:
     """Make a stage's work items due now, creating those that are missing; returns how many are due.
 
-    Only items with an unsettled step; a survey has no steps and always one item. An item that somebody still
-    holds is taken from them: they look again before they write, and what they record is refused.
+    Only items with an unsettled step; a survey, like the look after the run, has none and always one item.
+    An item that somebody still holds is taken from them: they look again before they write, and what they
+    record is refused.
     """
-    regions = [""] if stage == Stage.SURVEY else sorted(_regions_with_work(run, stage))
+    regions = [""] if stage in _WITHOUT_STEPS else sorted(_regions_with_work(run, stage))
     for region in regions:
         WorkItem.objects.update_or_create(
             run=run,

@@ -45,6 +45,8 @@ def next_act(account: AwsAccount, run: Run | None) -> Act | None:
             return Act(_("Hand over access"), hand_over)
         case RunStatus.PLANNED:
             return Act(_("Read the plan"), reverse("plan", args=[run.pk]))
+        case RunStatus.NEEDS_ACCESS if run.reason_code == "missing_permissions":
+            return Act(_("See what is missing"), reverse("rights", args=[run.pk]))
         case RunStatus.NEEDS_ACCESS | RunStatus.NEEDS_OWNER:
             return Act(_("Hand over access again"), hand_over)
         case RunStatus.FAILED | RunStatus.PARTLY_DONE | RunStatus.CANCELLED:

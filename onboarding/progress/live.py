@@ -16,6 +16,7 @@ from onboarding.progress.headlines import headline_of
 from onboarding.progress.regions import RegionCounts, RegionRow, count_regions, region_rows
 from onboarding.progress.stages import StageProgress, stages_of
 from onboarding.progress.telling import Told, tell
+from onboarding.progress.usable_access import command_after
 from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
 from onboarding.stored import survey_from_json
 
@@ -54,6 +55,8 @@ class Progress:
     role_arns: tuple[tuple[str | Promise, str], ...]
     # The command that deletes the hand-over role's stack; empty where no role was handed over.
     clean_up: str
+    # The command that gives usable access, where what was handed over is of a kind that isn't; or empty.
+    usable: str
 
     @property
     def has_begun(self) -> bool:
@@ -118,6 +121,7 @@ def progress_of(
         may_be_cancelled=may_be_cancelled(run),
         role_arns=_role_arns(run, steps),
         clean_up=_clean_up(run),
+        usable=_usable(run),
     )
 
 
@@ -146,6 +150,11 @@ def _outputs_found(run: Run) -> Mapping[str, str]:
     stacks = (stack for region in survey_from_json(run.survey).regions for stack in region.stacks)
     name = settings.COMPANY.roles.stack_name
     return next((stack.outputs for stack in stacks if stack.name == name and stack.outputs), {})
+
+
+def _usable(run: Run) -> str:
+    is_asked_for = run.status == RunStatus.NEEDS_ACCESS
+    return command_after(run.reason_code, run.account.number) if is_asked_for else ""
 
 
 def _clean_up(run: Run) -> str:

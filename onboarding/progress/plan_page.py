@@ -12,6 +12,7 @@ from onboarding.observed import AccountSurvey, Stack, StackResource
 from onboarding.planning import Note, Plan, PlannedStep
 from onboarding.progress.notes import words_of
 from onboarding.progress.places import place_of
+from onboarding.progress.rights import Rights, rights_of
 from onboarding.progress.telling import named_region
 from onboarding.states import StepKind
 from onboarding.stored import survey_from_json
@@ -63,6 +64,7 @@ class PlanPage:
     regions: tuple[PlannedRegions, ...]
     admission: bool
     notes: tuple[NoteLine, ...]
+    rights: Rights | None
 
     @property
     def changed_regions(self) -> int:
@@ -103,6 +105,7 @@ def plan_page(run: Run) -> PlanPage | None:
         regions=_regions(plan),
         admission=bool(_of(plan, StepKind.ADMIT_ACCOUNT)),
         notes=tuple(_lines(plan.notes)),
+        rights=rights_of(run),
     )
 
 

@@ -46,7 +46,7 @@ _STOPPED_RUNS = {RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.PARTLY_DONE}
 def stages_of(run: Run, steps: Sequence[Step]) -> tuple[StageProgress, ...]:
     """All stages in their order, the survey first."""
     is_planned = bool(steps) or run.plan is not None
-    stages = [stage for stage in Stage if stage != Stage.SURVEY]
+    stages = [stage for stage in Stage if stage not in {Stage.SURVEY, Stage.REVOKED}]
     return (
         _survey(run),
         *(

@@ -67,20 +67,23 @@ def _words(event: Event) -> str:
             return _step_words(event)
         case "aws.write":
             return _write_words(event)
-        case "survey.done":
-            return _("The portal has looked at every region it could reach.")
-        case "plan.made":
-            return _("A plan was made.")
-        case "plan.approved":
-            return _("The plan was approved.")
+        case "preflight.done":
+            return _rights_words(event.data)
         case "grant.received":
             return _grant_words(event.data)
-        case "grant.destroyed":
-            return _("The access that was handed over was destroyed.")
         case "owner.note" if event.data.get("choice") == "leave_as_is":
             return _("The owner chose to leave things as they are.")
-        case _:
-            return ""
+        case kind:
+            return _PLAIN[kind]() if kind in _PLAIN else ""
+
+
+_PLAIN = {
+    "survey.done": lambda: _("The portal has looked at every region it could reach."),
+    "plan.made": lambda: _("A plan was made."),
+    "plan.approved": lambda: _("The plan was approved."),
+    "grant.destroyed": lambda: _("The access that was handed over was destroyed."),
+    "hand_over.checked": lambda: _("The portal tried to use the hand-over role, as its owner asked."),
+}
 
 
 _TONES = {
@@ -101,6 +104,14 @@ def named_region(region: str) -> str:
 def _run_words(data: dict[str, Any]) -> str:
     arrival = _ARRIVALS.get(RunStatus(data["status"]))
     return arrival() if arrival else ""
+
+
+def _rights_words(data: dict[str, Any]) -> str:
+    if data["missing"]:
+        return _("%(count)s permissions were missing.") % {"count": len(data["missing"])}
+    if data["cannot_tell"]:
+        return _("The permissions were checked, as far as that could be told beforehand.")
+    return _("Every permission that is needed was there.")
 
 
 def _grant_words(data: dict[str, Any]) -> str:

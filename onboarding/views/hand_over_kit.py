@@ -1,13 +1,16 @@
-"""What does an owner need to create the hand-over role? The template, the link and the command, filled in."""
+"""What does an owner need to create the hand-over role? Each usual way of making it, filled in."""
 
+import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding.blueprint import build_blueprint, handover_parameters, quick_create_url, template_url
+from onboarding.blueprint import build_blueprint, handover_parameters, quick_create_url
 from onboarding.models import AwsAccount
+from onboarding.needs import policy_of, trust_policy_of
+from onboarding.views import terraform
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,11 @@ class HandOverKit:
     quick_create_url: str
     file_name: str
     template_body: str
+    # Carries the template with it; made for pasting, and makes the stack or brings it up to date.
     command: str
+    terraform: str
+    trust_policy: str
+    permission_policy: str
 
 
 def kit_for(account: AwsAccount, *, now: datetime | None = None) -> HandOverKit:
@@ -36,6 +43,8 @@ def kit_for(account: AwsAccount, *, now: datetime | None = None) -> HandOverKit:
     )
     region = company.home.regions[0]
     file_name = f"{stack.stack_name}.yaml"
+    body = _filled_in(stack.template.body, parameters)
+    trust = {"external_id": account.external_id, "expires_at": parameters["ExpiresAt"]}
     return HandOverKit(
         role_name=company.portal.handover_role_name,
         role_arn=f"arn:aws:iam::{account.number}:role/{company.portal.handover_role_name}",
@@ -46,19 +55,20 @@ def kit_for(account: AwsAccount, *, now: datetime | None = None) -> HandOverKit:
         region=region,
         quick_create_url=quick_create_url(stack, company, region=region, parameters=parameters) or "",
         file_name=file_name,
-        template_body=_filled_in(stack.template.body, parameters),
+        template_body=body,
         command=_command(
-            stack.stack_name,
-            region=region,
-            source=_source(template_url(stack.template, company), file_name),
-            parameters=parameters,
+            stack.stack_name, region=region, file_name=file_name, body=body, parameters=parameters
         ),
+        terraform=terraform.handover_role(company, account.number, **trust),
+        trust_policy=json.dumps(trust_policy_of(company, **trust), indent=2),
+        permission_policy=json.dumps(policy_of(company, account.number), indent=2),
     )
 
 
 def _expiry(now: datetime, valid_hours: int) -> datetime:
     """To the full hour, so that the page, the file and a reload name the same time."""
-    return (now + timedelta(hours=valid_hours + 1)).replace(minute=0, second=0, microsecond=0)
+    later = now.astimezone(UTC) + timedelta(hours=valid_hours + 1)
+    return later.replace(minute=0, second=0, microsecond=0)
 
 
 def _filled_in(body: str, parameters: dict[str, str]) -> str:
@@ -69,19 +79,15 @@ def _filled_in(body: str, parameters: dict[str, str]) -> str:
     return body
 
 
-def _source(url: str | None, file_name: str) -> str:
-    return f"--template-url {url}" if url else f"--template-body file://{file_name}"
-
-
-def _command(stack_name: str, *, region: str, source: str, parameters: dict[str, str]) -> str:
-    given = " \\\n    ".join(
-        f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()
-    )
+def _command(stack_name: str, *, region: str, file_name: str, body: str, parameters: dict[str, str]) -> str:
+    """Writes the file and deploys it. Parameters are named too: an older stack keeps no older ones."""
+    overrides = "".join(f" \\\n  {name}={value}" for name, value in parameters.items())
     return (
-        f"aws cloudformation create-stack --region {region} \\\n"
+        f"cat > {file_name} <<'END_OF_TEMPLATE'\n{body.rstrip()}\nEND_OF_TEMPLATE\n"
+        f"aws cloudformation deploy --region {region} \\\n"
         f"  --stack-name {stack_name} \\\n"
-        f"  {source} \\\n"
+        f"  --template-file {file_name} \\\n"
         f"  --capabilities CAPABILITY_NAMED_IAM \\\n"
-        f"  --parameters \\\n    {given}\n"
-        f"aws cloudformation wait stack-create-complete --region {region} --stack-name {stack_name}"
+        f"  --no-fail-on-empty-changeset \\\n"
+        f"  --parameter-overrides{overrides}"
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from onboarding.forms import CredentialsForm, RegisterForm, RoleForm
 from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import AwsAccount, Run
+from onboarding.progress.usable_access import command_after
 from onboarding.services import accounts, hand_over
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus
@@ -108,7 +110,7 @@ def _hand_over(
             run = account.runs.open().get()
             return redirect("run", run.pk)
         except Refused as refusal:
-            form.add_error(wrong_field, str(refusal))
+            form.add_error(wrong_field, ValidationError(str(refusal), code=refusal.code))
         else:
             return redirect("run", run.pk)
     run_now = account.runs.open().first()
@@ -117,7 +119,14 @@ def _hand_over(
         "form": form,
         "way": way,
         "kit": kit_for(account),
+        "usable": _usable(form, account),
         "run": run_now,
         "is_again": run_now is not None and run_now.status in {RunStatus.NEEDS_ACCESS, RunStatus.NEEDS_OWNER},
     }
     return render(request, "hand_over.html", context)
+
+
+def _usable(form: Form, account: AwsAccount) -> str:
+    """The command that gives what can be used, after what was refused here; empty when nothing was."""
+    codes = [error.code or "" for errors in form.errors.as_data().values() for error in errors]
+    return next((command for code in codes if (command := command_after(code, account.number))), "")

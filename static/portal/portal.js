@@ -51,6 +51,16 @@ function tellTimes(root) {
   }
 }
 
+// The end of credentials counts down: "in 43 min."
+function tellEnds(root) {
+  for (const time of root.querySelectorAll("time[data-until]")) {
+    if (!time.title) time.title = time.textContent;
+    const seconds = Math.round((Date.parse(time.dateTime) - Date.now()) / 1000);
+    const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) || UNITS[3];
+    time.textContent = `${time.title} (${relative.format(Math.trunc(seconds / length), unit)})`;
+  }
+}
+
 // --- The live page ------------------------------------------------------------------------------
 // Each piece is an element with an id and takes the place of the one on the page. What the reader has
 // opened stays open, and what has the focus keeps it.
@@ -146,7 +156,8 @@ addEventListener("pageshow", (event) => {
 // --- Start --------------------------------------------------------------------------------------
 showCopyButtons(document);
 tellTimes(document);
-setInterval(() => tellTimes(document), 1000);
+tellEnds(document);
+setInterval(() => { tellTimes(document); tellEnds(document); }, 1000);
 document.getElementById("error-summary")?.focus();
 const { events, after } = document.body.dataset;
 if (events) watch(events, after);

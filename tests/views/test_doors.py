@@ -23,8 +23,10 @@ OWNERS_ONLY = {
     "remove-owner",
     "hand-on",
     "revoke-invitation",
+    "check-again",
+    "rotate-external-id",
 }
-POST_ONLY = {"approve", "revoke-invitation"}
+POST_ONLY = {"approve", "check-again", "revoke-invitation", "rotate-external-id"}
 POST_TOO = {
     "register",
     "hand-over",
@@ -38,6 +40,7 @@ POST_TOO = {
     "ask-owners",
     "invitation",
     "staff",
+    "hand-over-role-gone",
 }
 # What is asked of no account: test_doors_table says who gets in there.
 ABOUT_NO_ACCOUNT = {"register", "ask-owners", "staff", "second-factor"}

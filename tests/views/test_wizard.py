@@ -77,8 +77,8 @@ def test_the_role_page_has_everything_filled_in_and_is_not_stored(
     assert "no-store" in answer.headers["Cache-Control"]
     assert account.external_id in page
     assert f'value="arn:aws:iam::{NUMBER}:role/InfosecOnboardingHandover"' in page
-    assert "aws cloudformation create-stack" in page
-    assert f"ParameterKey=ExternalId,ParameterValue={account.external_id}" in page
+    assert "aws cloudformation deploy" in page
+    assert f"ExternalId={account.external_id}" in page
 
 
 def test_the_template_comes_filled_in(account: AwsAccount, browser: Client) -> None:
@@ -187,4 +187,3 @@ def test_with_published_templates_one_link_opens_the_console_with_everything_fil
     assert link is not None
     # Behind "#", so that the ExternalId reaches no server's log.
     assert f"param_ExternalId={account.external_id}" in link[1].partition("#")[2]
-    assert "--template-url https://onboarding-templates.s3.us-west-2.amazonaws.com/templates/" in page
