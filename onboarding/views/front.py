@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from onboarding.middleware.gatekeeper import demand_second_factor
-from onboarding.models import AwsAccount, Run
+from onboarding.models import AwsAccount, Run, StaffRole
 from onboarding.models.people import role_of, sees_every_account
 from onboarding.progress.acts import Act, next_act
 from onboarding.views.access import viewer
@@ -29,8 +29,8 @@ def front(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "front.html")
     user = viewer(request)
-    is_staff = role_of(user) is not None
-    if is_staff and not AwsAccount.objects.owned_by(user).exists():
+    role = role_of(user)
+    if role and not AwsAccount.objects.owned_by(user).exists():
         demand_second_factor(request)
     sees_all = sees_every_account(user)
     accounts = AwsAccount.objects.visible_to(user).prefetch_related("ownerships__user").distinct()
@@ -39,7 +39,12 @@ def front(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "accounts.html",
-        {"lines": lines, "sees_all": sees_all, "lacks_second_factor": is_staff and not sees_all},
+        {
+            "lines": lines,
+            "sees_all": sees_all,
+            "lacks_second_factor": role is not None and not sees_all,
+            "gives_roles": role == StaffRole.SUPERUSER and sees_all,
+        },
     )
 
 

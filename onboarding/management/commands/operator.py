@@ -1,6 +1,7 @@
-"""`manage.py operator EMAIL --role ROLE`: who is the first of infosec to get in? No password is ever set here.
+"""`manage.py operator EMAIL --role ROLE`: who is the first of infosec to get in?
 
-Makes the user, or takes the one with this address, gives the role and prints a link that sets a password once.
+Makes the user, or takes the one with this address, and gives the role. No password is set here: a link is
+printed with which they set their own, once.
 """
 
 from typing import Any
