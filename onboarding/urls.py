@@ -4,6 +4,7 @@ from django.urls import path
 
 from onboarding.views import (
     acts,
+    audit,
     front,
     health,
     joining,
@@ -28,6 +29,8 @@ urlpatterns = [
     path("aws/<slug:number>/hand-over/rotate/", rights.rotate_external_id, name="rotate-external-id"),
     path("aws/<slug:number>/start-again/", acts.start_again, name="start-again"),
     path("aws/<slug:number>/logs/", logs.logs, name="logs"),
+    path("aws/<slug:number>/audit/", audit.account_audit, name="account-audit"),
+    path("aws/<slug:number>/audit.jsonl", audit.account_audit_export, name="account-audit-export"),
     path("aws/<slug:number>/people/", people.people, name="people"),
     path("aws/<slug:number>/people/<int:user_id>/remove/", people.remove, name="remove-owner"),
     path("aws/<slug:number>/people/<int:user_id>/make-owner/", people.hand_on, name="hand-on"),
@@ -38,6 +41,8 @@ urlpatterns = [
     path("invitation/", joining.invitation, name="invitation"),
     path("invitation/<str:token>/", joining.invitation_link, name="invitation-link"),
     path("staff/", staff.staff, name="staff"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit.jsonl", audit.audit_export, name="audit-export"),
     path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),
     path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),

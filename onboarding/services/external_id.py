@@ -1,4 +1,6 @@
-"""How does an owner get a new ExternalId? From then on the old one opens nothing."""
+"""Who has seen an account's ExternalId, and how does an owner get a new one? Then the old opens nothing."""
+
+import hashlib
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -24,6 +26,17 @@ class StillCancelling(Refused):
         super().__init__(
             "still_cancelling", _("The run is being cancelled. Ask again when it is: that takes minutes.")
         )
+
+
+def viewed(user: User | None, account: AwsAccount, place: str) -> None:
+    """Put on record that it was shown at `place`. Which one it was is told by a digest: it stays a secret."""
+    append(
+        AuditKind.EXTERNAL_ID_VIEWED,
+        actor_id=user.pk if user else None,
+        account_id=account.pk,
+        place=place,
+        digest=hashlib.sha256(account.external_id.encode()).hexdigest()[:12],
+    )
 
 
 def rotate(user: User, account: AwsAccount) -> None:

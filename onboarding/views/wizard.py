@@ -16,7 +16,7 @@ from onboarding.forms import CredentialsForm, RegisterForm, RoleForm
 from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import AwsAccount, Run
 from onboarding.progress.usable_access import command_after
-from onboarding.services import accounts, hand_over
+from onboarding.services import accounts, external_id, hand_over
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus
 from onboarding.views.access import own_account, signed_in
@@ -85,7 +85,9 @@ def hand_over_credentials(request: HttpRequest, number: str) -> HttpResponse:
 @require_safe
 def hand_over_template(request: HttpRequest, number: str) -> HttpResponse:
     """The hand-over role's template as a file, with this account's values as defaults."""
-    kit = kit_for(own_account(request, number))
+    account = own_account(request, number)
+    kit = kit_for(account)
+    external_id.viewed(signed_in(request), account, "template")
     return HttpResponse(
         kit.template_body,
         content_type="application/yaml; charset=utf-8",
@@ -114,6 +116,8 @@ def _hand_over(
         else:
             return redirect("run", run.pk)
     run_now = account.runs.open().first()
+    if way == "role":
+        external_id.viewed(signed_in(request), account, "page")
     context = {
         "account": account,
         "form": form,

@@ -25,6 +25,8 @@ OWNERS_ONLY = {
     "revoke-invitation",
     "check-again",
     "rotate-external-id",
+    "account-audit",
+    "account-audit-export",
 }
 POST_ONLY = {"approve", "check-again", "revoke-invitation", "rotate-external-id"}
 POST_TOO = {
@@ -43,7 +45,7 @@ POST_TOO = {
     "hand-over-role-gone",
 }
 # What is asked of no account: test_doors_table says who gets in there.
-ABOUT_NO_ACCOUNT = {"register", "ask-owners", "staff", "second-factor"}
+ABOUT_NO_ACCOUNT = {"register", "ask-owners", "staff", "second-factor", "audit", "audit-export"}
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
 # The stream reads in a thread of its own, which sees only what is committed: test_stream asks it.

@@ -20,7 +20,7 @@ from onboarding.engine.drive import drive
 from onboarding.management.terminal import Follower, failed_lines, plan_lines, trouble_lines
 from onboarding.models import AwsAccount, Run
 from onboarding.progress.failures import trouble_of
-from onboarding.services import accounts, approval, hand_over
+from onboarding.services import accounts, approval, external_id, hand_over
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus, StepStatus
 from onboarding.views.hand_over_kit import kit_for
@@ -115,6 +115,7 @@ class Command(BaseCommand):
             ticket_url=options["ticket"],
         )
         kit = kit_for(account)
+        external_id.viewed(self._known_user(email), account, "terminal")
         # Comments to YAML: what is printed is a template as it stands.
         self.stdout.write(f"# ExternalId: {kit.external_id}")
         self.stdout.write(f"# Role: {kit.role_arn}, until {kit.expires_at:%Y-%m-%d %H:%M} UTC")
