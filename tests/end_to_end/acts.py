@@ -12,7 +12,7 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.address}/accounts/login/")
     page.fill("input[name=login]", OWNER.email)
     page.fill("input[name=password]", OWNER.password)
-    page.locator("form:has(input[name=password]) button[type=submit]").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(re.compile(r"^(?!.*/accounts/login).*$"))
 
 
