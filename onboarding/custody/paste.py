@@ -35,7 +35,10 @@ _NAMES = {
 # NAME=…, name = …, setx's NAME …, or a JSON member that came without its braces.
 _LINE = re.compile(r"""^\s*["']?(?P<name>[A-Za-z_]+)["']?\s*(?:=|:|\s)\s*(?P<value>.+?)\s*[;,]?\s*$""")
 # What begins an assignment; several may share a line: "set A=… && set B=…", "export A=… B=…".
-_ASSIGNMENTS = re.compile(r"""&&|;(?=\s)|\b(?:export|setx?)\s+"?|\$env:|\s+(?=AWS_[A-Z_]+=)""", re.IGNORECASE)
+# Blanks are looked at from the first of their run alone: else a run of them would take its length squared.
+_ASSIGNMENTS = re.compile(
+    r"""&&|;(?=\s)|\b(?:export|setx?)\s+"?|\$env:|(?<!\s)\s+(?=AWS_[A-Z_]+=)""", re.IGNORECASE
+)
 _CONTINUATION = re.compile(r"\s*[A-Za-z0-9+/=]+[\"']?\s*")
 LONGEST_PASTE = 20_000
 
@@ -101,7 +104,7 @@ def _from_json(text: str) -> dict[str, str]:
         return {}
     try:
         document = json.loads(text[start : end + 1])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     inner = document.get("Credentials", document.get("roleCredentials", document))
     return _known(inner) if isinstance(inner, dict) else {}
