@@ -41,6 +41,7 @@ class Options:
     # Servers that are there already, instead of SQLite and an embedded Redis.
     database_url: str = ""
     redis_url: str = ""
+    log_level: str = "INFO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def _common_environment(options: Options, redis_url: str) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "COMPANY_FILE": str(COMPANY_FILE),
         "CLOUD_POLL_SECONDS": str(options.poll_seconds),
+        "LOG_LEVEL": options.log_level,
     }
 
 
@@ -136,10 +138,8 @@ def start_cloud(processes: Processes, options: Options) -> StandIn:
 
 def start_worker(processes: Processes, environment: Mapping[str, str]) -> None:
     """Start the worker and wait until it listens."""
-    words = (
-        "-A portal worker --pool threads --concurrency 16 --without-gossip --without-mingle --loglevel INFO"
-    )
-    processes.start("worker", [BIN / "celery", *words.split()], environment)
+    words = "-A portal worker --pool threads --concurrency 16 --without-gossip --without-mingle --loglevel"
+    processes.start("worker", [BIN / "celery", *words.split(), environment["LOG_LEVEL"]], environment)
     processes.wait_until("worker", lambda: "ready." in processes.tail("worker"))
 
 
@@ -176,9 +176,10 @@ def running(options: Options) -> Iterator[Stack]:
         _run(processes, "people", [BIN / "python", "-m", "demo.people"], environments["web"])
         address = environments["web"]["PUBLIC_URL"]
         web = f"portal.asgi:application --port {options.web_port} --lifespan off --no-access-log"
+        web += f" --log-level {options.log_level.lower()}"
         processes.start("web", [BIN / "uvicorn", *web.split()], environments["web"])
-        beat = ["-A", "portal", "beat", "--schedule", options.directory / "beat", "--loglevel", "INFO"]
-        processes.start("beat", [BIN / "celery", *beat], environments["beat"])
+        beat = ["-A", "portal", "beat", "--schedule", options.directory / "beat", "--loglevel"]
+        processes.start("beat", [BIN / "celery", *beat, options.log_level], environments["beat"])
         start_worker(processes, environments["worker"])
         processes.wait_until("web", lambda: _answers(f"{address}/accounts/login/"))
         yield Stack(address, cloud, processes, environments)

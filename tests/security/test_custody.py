@@ -23,6 +23,7 @@ from onboarding.engine.work import work
 from onboarding.models import AwsAccount, Grant, Run
 from onboarding.services import hand_over
 from onboarding.states import RunStatus
+from tests.security.detector import files_of
 from tests.services.conftest import ROLE_ARN
 
 CREDENTIALS = TemporaryCredentials("ASIA" + "B" * 16, "made-up-secret", "made-up-token")
@@ -127,8 +128,7 @@ def test_what_was_destroyed_is_gone_from_sqlites_file_and_log(
     sealed = bytes(Grant.objects.get().sealed or b"")
 
     def on_disk() -> bool:
-        files = [path, path.with_name(f"{path.name}-wal")]
-        return any(sealed in file.read_bytes() for file in files if file.exists())
+        return any(sealed in content for content in files_of(path).values())
 
     assert on_disk()
     Run.objects.update(status=RunStatus.FAILED)
