@@ -21,6 +21,9 @@ from onboarding.models import Run, Step, history
 from onboarding.observed import Stack
 from onboarding.states import Goal, Move, Stage, StepStatus
 
+# What CloudFormation takes to notice that its own time is over.
+GRACE = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -59,7 +62,16 @@ def next_move(step: Step, stack: Stack | None, wanted: Wanted, *, is_met: bool) 
     decision = decisions.decide(
         Goal.PRESENT, stack, intents.answered_move(step), wanted=is_met, is_ours=is_ours
     )
+    if _is_stuck(step, stack, wanted):
+        return decisions.Decision(Move.FAIL, "took_too_long")
     return intents.unless_unheeded(step, decision)
+
+
+def _is_stuck(step: Step, stack: Stack | None, wanted: Wanted) -> bool:
+    """Whether CloudFormation is still at what it should have given up by itself. Rolling back may take on."""
+    is_at_it = stack is not None and stack.status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
+    limit = timedelta(minutes=wanted.timeout_minutes) + GRACE
+    return is_at_it and intents.was_answered_before(step, limit)
 
 
 def finish(work: Work, step: Step, stack: Stack) -> None:

@@ -6,6 +6,7 @@ is asked again with the same token, which CloudFormation takes for the same requ
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -64,10 +65,14 @@ def was_answered(step: Step) -> bool:
 
 def unless_unheeded(step: Step, decision: Decision) -> Decision:
     """The same decision; or failure, when AWS has shown nothing of what it accepted for long enough."""
-    over = timezone.now() - deadlines.unheeded_limit()
-    if decision.reason_code in UNHEEDED and _answers(step).filter(at__lt=over).exists():
+    if decision.reason_code in UNHEEDED and was_answered_before(step, deadlines.unheeded_limit()):
         return Decision(Move.FAIL, decision.reason_code)
     return decision
+
+
+def was_answered_before(step: Step, time: timedelta) -> bool:
+    """Whether AWS answered the step's last intent longer ago than `time`."""
+    return _answers(step).filter(at__lt=timezone.now() - time).exists()
 
 
 def _answers(step: Step) -> QuerySet[Event]:

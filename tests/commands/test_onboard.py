@@ -103,6 +103,13 @@ def test_preparing_registers_the_account_and_prints_a_template(transactional_db:
     assert "AWSTemplateFormatVersion" in ended.out
 
 
+def test_a_template_that_cannot_be_written_is_bad_input(transactional_db: None, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "none" / "template.yaml")
+    ended = onboard("484535289196", "--prepare", "--as", "new@example.org", "--output", nowhere)
+    assert ended.status == 2
+    assert nowhere in ended.err
+
+
 def test_in_production_nobody_is_made_up(transactional_db: None, settings: Settings) -> None:
     settings.IS_PRODUCTION = True
     ended = onboard("484535289196", "--prepare", "--as", "new@example.org")
@@ -162,6 +169,31 @@ def test_a_failed_run_exits_with_four_and_the_remedy(
     assert "AccessDenied" in ended.err
     assert ended.err.count("An earlier step has to be done first") <= 5
     assert owner.writes() == []
+
+
+class Impatient(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C as soon as the work has begun."""
+
+    def write(self, text: str) -> int:
+        if "The work began" in text:
+            raise KeyboardInterrupt
+        return super().write(text)
+
+
+def test_a_stopped_command_says_so_and_is_gone_on_with(
+    owner_of: OwnerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = owner_of()
+    pasted(owner, monkeypatch)
+    err = io.StringIO()
+    with pytest.raises(SystemExit) as stopped:
+        call_command(
+            "onboard", owner.account.number, "--credentials-stdin", "--approve", "--follow",
+            stdout=Impatient(), stderr=err,
+        )  # fmt: skip
+    assert stopped.value.code == 3
+    assert "goes on" in err.getvalue()
+    assert onboard(owner.account.number, "--follow").status == 0
 
 
 def test_two_operators_at_once_onboard_an_account_once(owner_of: OwnerOf) -> None:

@@ -82,6 +82,11 @@ class Command(BaseCommand):
             self._stop(PERSON_NEEDED if waits_for_a_person else BAD_INPUT, str(refusal))
         except paste.PasteRefused as refusal:
             self._stop(BAD_INPUT, str(refusal))
+        except KeyboardInterrupt:
+            # Claims under way were finished before this came through.
+            self._stop(
+                PERSON_NEEDED, "Stopped. AWS goes on with what it has begun; the same command goes on too."
+            )
 
     def _onboard(self, number: str, options: dict[str, Any]) -> None:
         if options["prepare"]:
@@ -124,7 +129,10 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"#   manage.py onboard {number} --role-arn {kit.role_arn}")
         if options["output"]:
-            options["output"].write_text(kit.template_body, encoding="utf-8")
+            try:
+                options["output"].write_text(kit.template_body, encoding="utf-8")
+            except OSError as error:
+                self._stop(BAD_INPUT, f"{options['output']} can't be written: {error.strerror}.")
             self.stdout.write(f"# Template: {options['output']}")
         else:
             self.stdout.write(kit.template_body)
