@@ -6,10 +6,13 @@ created, changed or removed, every call that this brings about is checked as at 
 """
 
 from typing import Any
+from urllib.parse import parse_qs
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation.helpers import _error
 
 from sandbox import callers, needs
 from sandbox.events import Record
@@ -84,11 +87,29 @@ def _checked_delete(original: Any) -> Any:
     return delete
 
 
+def _tags_refused(asked: Record) -> str:
+    """Why the caller may not put tags on this stack; empty when they may, or put none."""
+    named = {name: values[0] if isinstance(values, list) else values for name, values in asked.items()}
+    if named.get("Action") not in {"CreateStack", "UpdateStack"} or "Tags.member.1.Key" not in named:
+        return ""
+    name = str(named.get("StackName", ""))
+    place = f"arn:aws:cloudformation:{get_region()}:{get_account_id()}"
+    arn = name if name.startswith("arn:") else f"{place}:stack/{name}/*"
+    try:
+        callers.require("cloudformation:TagResource", arn)
+    except callers.Refused as refused:
+        return str(refused)
+    return ""
+
+
 def _remembering(original: Any) -> Any:
     async def handle_request(
         method: str, path: str, headers: Record, body: bytes, query_params: Record
     ) -> Any:
         callers.remember(extract_access_key_id(headers, query_params) or "")
+        refused = _tags_refused({**query_params, **parse_qs(body.decode("utf-8", "replace"))})
+        if refused:
+            return _error("AccessDenied", refused, 403)
         return await original(method, path, headers, body, query_params)
 
     return handle_request

@@ -7,7 +7,7 @@ import base64
 from html import escape
 from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.iam_evaluator import EvalContext, ParsedStatement
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
@@ -163,8 +163,24 @@ def _simulate_custom(params: Record) -> Any:
     )
 
 
+def _asked_about(original: Any) -> Any:
+    """To simulate is a right on the user or role that is asked about; ministack wants it on everything."""
+
+    def extract_resource_arn(
+        service: str, method: str, path: str, headers: Record, body: bytes, query_params: Record, *place: str
+    ) -> Any:
+        arn = _p(query_params, "PolicySourceArn") if service == "iam" else ""
+        return arn or original(service, method, path, headers, body, query_params, *place)
+
+    return extract_resource_arn
+
+
 def install() -> None:
-    """Replace the two entries in ministack's table of IAM actions."""
+    """Replace the two entries in ministack's table of IAM actions, and name the resource of such requests.
+
+    ministack looks `extract_resource_arn` up in its module at each request.
+    """
+    iam_actions.extract_resource_arn = _asked_about(iam_actions.extract_resource_arn)
     table = next(
         value
         for value in vars(iam).values()
