@@ -6,6 +6,7 @@ rendering per event and language. While everybody waits, no database connection 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -96,11 +97,13 @@ class House:
 
     def __init__(self) -> None:
         self.rooms: dict[UUID, Room] = {}
+        # How many streams each user has open: nobody may take the places of all others.
+        self.streams: Counter[int | None] = Counter()
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._listener: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def watching(self, run_id: UUID) -> AsyncIterator[Room]:
+    async def watching(self, run_id: UUID, user_id: int | None = None) -> AsyncIterator[Room]:
         """A place in the run's room; the last to leave puts out the light."""
         room = self.rooms.get(run_id)
         if room is None:
@@ -109,10 +112,13 @@ class House:
         if self._listener is None:
             self._listener = asyncio.ensure_future(self._listen())
         room.watchers += 1
+        self.streams[user_id] += 1
         try:
             yield room
         finally:
             room.watchers -= 1
+            self.streams[user_id] -= 1
+            self.streams += Counter()  # forgets who has none
             if room.watchers == 0:
                 del self.rooms[run_id]
                 self._tasks.pop(run_id).cancel()

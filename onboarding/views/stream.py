@@ -26,6 +26,8 @@ from onboarding.views.rooms import house, let_go_of_the_request, read
 HEARTBEAT_SECONDS = 15.0
 ACCESS_CHECK_SECONDS = 30.0
 RECONNECT_MILLISECONDS = 2000
+# In one process. Browsers open far fewer to one host; a page whose stream is refused loads itself again.
+MOST_STREAMS_OF_A_PERSON = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,19 @@ class Watcher:
     run_id: UUID
     session_key: str
     language: str
+    user_id: int | None = None
 
 
 @login_required
 @require_GET
 async def events(request: HttpRequest, run_id: UUID) -> HttpResponse | StreamingHttpResponse:
-    watcher = Watcher(run_id, request.session.session_key or "", get_language() or settings.LANGUAGE_CODE)
+    user = await request.auser()
+    language = get_language() or settings.LANGUAGE_CODE
+    watcher = Watcher(run_id, request.session.session_key or "", language, user.pk)
     if not await read(partial(_may_watch, watcher)):
         raise Http404
+    if house().streams[watcher.user_id] >= MOST_STREAMS_OF_A_PERSON:
+        return HttpResponse("Too many live pages are open.\n", status=429, content_type="text/plain")
     return StreamingHttpResponse(
         _stream(watcher, after=_cursor(request)),
         content_type="text/event-stream; charset=utf-8",
@@ -60,7 +67,7 @@ async def _stream(watcher: Watcher, *, after: int) -> AsyncIterator[str]:
     yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
     shown: Fragments | None = None
     check_at = time.monotonic() + ACCESS_CHECK_SECONDS
-    async with house().watching(watcher.run_id) as room:
+    async with house().watching(watcher.run_id, watcher.user_id) as room:
         while True:
             if await room.something_after(after, timeout_seconds=HEARTBEAT_SECONDS):
                 fragments = await room.fragments(watcher.language)

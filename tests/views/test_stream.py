@@ -266,6 +266,18 @@ def test_a_stream_ends_with_a_word_why_when_the_right_is_lost(
     assert async_to_sync(listen)()[1:] == [": still here\n\n", "event: gone\ndata: sign in again\n\n"]
 
 
+def test_nobody_opens_so_many_streams_that_others_get_none(
+    server: Server, running: Run, browser: Client, staff: User, sign_in: SignIn
+) -> None:
+    opened = [
+        Watcher(server, browser, running, after=str(running.last_event_number))
+        for _ in range(stream.MOST_STREAMS_OF_A_PERSON)
+    ]
+    assert {watcher.answer.status for watcher in opened} == {200}
+    assert Watcher(server, browser, running).answer.status == 429
+    assert Watcher(server, sign_in(staff), running).answer.status == 200
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc")
 def test_a_waiting_stream_holds_no_database_connection(server: Server, running: Run, browser: Client) -> None:
     if connection.vendor != "sqlite":
