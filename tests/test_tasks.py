@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from onboarding import tasks
 from onboarding.engine import claims
-from onboarding.models import AwsAccount, Run, WorkItem
+from onboarding.models import AuditRecord, AwsAccount, Run, WorkItem, audit
 from onboarding.states import RunStatus, Stage
 from portal.celery import app
 
@@ -25,6 +26,18 @@ def test_both_tasks_are_known_by_the_names_that_others_send() -> None:
     assert {"onboarding.tick", "onboarding.work"} <= set(app.tasks)
     schedule = app.conf.beat_schedule
     assert {entry["task"] for entry in schedule.values()} <= set(app.tasks)
+
+
+def test_the_audit_log_is_sealed_and_a_missing_key_is_told(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit.append("test.written")
+    settings.AUDIT_KEYS, settings.AUDIT_DEVELOPMENT_FILE = [], None
+    tasks.seal_audit()
+    assert "audit.not_sealed" in caplog.text
+    settings.AUDIT_KEYS = ["a" * 43 + "="]
+    tasks.seal_audit()
+    assert AuditRecord.objects.get().sequence == 1
 
 
 def test_work_without_access_asks_the_owner_for_it(item: WorkItem) -> None:

@@ -122,7 +122,11 @@ def _line(record: AuditRecord) -> Line:
         what=str(AuditKind(record.kind).label) if known else record.kind,
         account_number=record.account_number,
         address=record.ip,
-        pairs=tuple((name.replace("_", " "), _shown(value)) for name, value in record.data.items()),
+        pairs=tuple(
+            (name.replace("_", " "), _shown(value))
+            for name, value in record.data.items()
+            if value not in ("", None, [])
+        ),
         sequence=record.sequence,
     )
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from onboarding.middleware.gatekeeper import demand_second_factor
 from onboarding.models import AwsAccount, Run, StaffRole
-from onboarding.models.people import role_of, sees_every_account
+from onboarding.models.people import READS_AUDIT_LOG, role_of, sees_every_account
 from onboarding.progress.acts import Act, next_act
 from onboarding.views.access import viewer
 
@@ -43,6 +43,7 @@ def front(request: HttpRequest) -> HttpResponse:
             "lines": lines,
             "sees_all": sees_all,
             "lacks_second_factor": role is not None and not sees_all,
+            "reads_audit_log": role in READS_AUDIT_LOG and sees_all,
             "gives_roles": role == StaffRole.SUPERUSER and sees_all,
         },
     )
