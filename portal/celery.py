@@ -3,10 +3,13 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 from django.conf import settings
+
+from onboarding.custody import memory
 
 app = Celery("portal", broker=settings.REDIS_URL)
 app.conf.update(
@@ -25,3 +28,9 @@ app.conf.update(
         "seal-the-audit-log": {"task": "onboarding.seal_audit", "schedule": 5.0, "options": {"expires": 10}},
     },
 )
+
+
+@worker_init.connect
+def _keep_secrets_in_memory(**_: object) -> None:
+    """The worker alone holds private keys and opened access."""
+    memory.keep_to_itself()

@@ -108,6 +108,12 @@ def elapsed(since: datetime | None, until: datetime | None = None) -> SafeString
 
 
 @register.simple_tag
+def keep_hours() -> str:
+    """For how many hours what was handed over is kept at most, without a decimal that says nothing."""
+    return f"{settings.GRANT_KEEP_HOURS:g}"
+
+
+@register.simple_tag
 def company_name() -> str:
     return str(settings.COMPANY.name)
 
