@@ -10,6 +10,7 @@ from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
 from onboarding.blueprint import build_blueprint
+from onboarding.models import AuditRecord
 from tests.engine.conftest import Owner
 
 OwnerOf = Callable[..., Owner]
@@ -46,6 +47,9 @@ def test_templates_are_published_under_their_digests_and_again_without_a_change(
     keep_versions(publisher)
     urls = publish()
     assert publish() == urls
+    records = [record.data for record in AuditRecord.objects.filter(kind="aws.write")]
+    assert [record["operation"] for record in records] == ["PutObject"] * 3, "what was there wasn't put again"
+    assert all(record["request_id"] for record in records)
     blueprint = build_blueprint(django_settings.COMPANY)
     assert len(urls) == 3
     for part, url in zip((blueprint.handover, blueprint.roles, blueprint.trails), urls, strict=True):
