@@ -70,9 +70,10 @@ def test_the_same_program_opens_it_with_the_workers_key(stack: Stack, handed_ove
     assert "boxes=1 opened=1" in attack(stack, "worker")
 
 
-def test_the_web_side_refuses_to_start_with_the_private_key_in_production() -> None:
+@pytest.mark.parametrize("name", ["CUSTODY_PRIVATE_KEYS", "AUDIT_KEYS"])
+def test_the_web_side_refuses_to_start_with_a_workers_key_in_production(name: str) -> None:
     program = "import portal.asgi"
-    environment = production_environment() | {"CUSTODY_PRIVATE_KEYS": "bm8ga2V5"}
+    environment = production_environment() | {name: "bm8ga2V5"}
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
@@ -82,7 +83,7 @@ def test_the_web_side_refuses_to_start_with_the_private_key_in_production() -> N
         check=False,
     )
     assert done.returncode != 0
-    assert "must not be given CUSTODY_PRIVATE_KEYS" in done.stderr
+    assert f"must not be given {name}" in done.stderr
     assert "bm8ga2V5" not in done.stderr
 
 
