@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Model, URLField
 from django.http import HttpRequest, HttpResponse
 
@@ -17,6 +18,7 @@ from onboarding.models import (
     AwsAccount,
     Event,
     Grant,
+    Member,
     Ownership,
     RegionReading,
     Run,
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
 else:
     ReadOnlyBase = admin.ModelAdmin
 
+# Other packages' pages change users, passwords and second factors; here nothing is changed.
+for _model in tuple(admin.site._registry):  # noqa: SLF001 - Django has no public list
+    admin.site.unregister(_model)
+
 
 class ReadOnly(ReadOnlyBase):
     """Lists and shows; never adds, changes or deletes."""
@@ -72,6 +78,20 @@ class AwsAccountAdmin(ReadOnly):
     search_fields = ("number", "name", "contact_email")
     # For its owners' eyes alone.
     exclude = ("external_id",)
+
+
+@admin.register(User)
+class UserAdmin(ReadOnly):
+    list_display = ("email", "is_active", "last_login", "date_joined")
+    search_fields = ("email",)
+    fields = ("email", "is_active", "last_login", "date_joined")
+
+
+@admin.register(Member)
+class MemberAdmin(ReadOnly):
+    list_display = ("user", "role", "by_provider", "since")
+    list_select_related = ("user",)
+    list_filter = ("role",)
 
 
 @admin.register(Ownership)
