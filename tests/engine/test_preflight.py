@@ -62,6 +62,10 @@ def lacking(owner: Owner, dropped: Collection[str]) -> dict[str, Any]:
 
 def hand_over_lacking(owner: Owner, dropped: Collection[str]) -> Run:
     """A role made by the two policies that the page shows, but for these actions; handed over, looked at."""
+    return drive(hand_over_with(owner, lacking(owner, dropped)).pk)
+
+
+def hand_over_with(owner: Owner, policy: dict[str, Any]) -> Run:
     company = settings.COMPANY
     trust = needs.trust_policy_of(
         company, external_id=owner.account.external_id, expires_at="2099-01-01T00:00:00Z"
@@ -69,9 +73,8 @@ def hand_over_lacking(owner: Owner, dropped: Collection[str]) -> Run:
     made = owner.client("iam").create_role(
         RoleName=company.portal.handover_role_name, AssumeRolePolicyDocument=json.dumps(trust)
     )
-    put_policy(owner, lacking(owner, dropped))
-    run = hand_over.hand_over_role(owner.user, owner.account, made["Role"]["Arn"])
-    return drive(run.pk)
+    put_policy(owner, policy)
+    return hand_over.hand_over_role(owner.user, owner.account, made["Role"]["Arn"])
 
 
 def browser_of(owner: Owner) -> Client:
