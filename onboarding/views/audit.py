@@ -25,6 +25,7 @@ from onboarding.models import AuditRecord, AwsAccount
 from onboarding.models.audit import AuditKind, AuditRecords, append
 from onboarding.models.people import READS_AUDIT_LOG, role_of
 from onboarding.views.access import signed_in
+from onboarding.views.rooms import let_go_of_the_request, read
 
 RECORDS_PER_PAGE = 50
 
@@ -150,6 +151,8 @@ async def _export(
 
 
 async def _lines_of(records: AuditRecords, *, with_address: bool) -> AsyncIterator[str]:
+    """No connection to the database is held while a slow reader takes the last part."""
+    await let_go_of_the_request()
     parts = chunks(records, with_address=with_address)
-    while part := await sync_to_async(lambda: next(parts, ""))():
+    while part := await read(lambda: next(parts, "")):
         yield part
