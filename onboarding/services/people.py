@@ -1,5 +1,7 @@
 """Who of infosec gets which role? The one writer of roles; each change is an audit record."""
 
+from contextlib import suppress
+
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -80,9 +82,12 @@ def follow_provider(user: User, groups: frozenset[str], roles: dict[str, StaffRo
     )
     member = Member.objects.filter(user=user).first()
     if wanted is not None:
-        set_role(user, wanted, by_id=None, by_provider=True)
+        with suppress(LastSuperuser):
+            set_role(user, wanted, by_id=None, by_provider=True)
     elif member is not None and member.by_provider:
-        set_role(user, None, by_id=None, by_provider=True)
+        # The last superuser stays: somebody must be able to mend the groups.
+        with suppress(LastSuperuser):
+            set_role(user, None, by_id=None, by_provider=True)
 
 
 # An auditor reads more than an operator, who may do more: somebody in both groups acts.
