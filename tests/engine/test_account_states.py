@@ -196,3 +196,13 @@ def test_a_region_that_is_lost_after_the_approval_fails_alone_and_in_good_time(
     assert run.steps.get(kind=StepKind.REGION_TRAIL, region="eu-north-1").status == StepStatus.FAILED
     others = run.steps.filter(kind=StepKind.VERIFY_REGION).exclude(region="eu-north-1")
     assert {step.status for step in others} == {StepStatus.FINISHED}
+
+
+def test_an_account_with_one_region_refused_stays_partly_done_when_it_is_looked_at_again(
+    owner_of: OwnerOf,
+) -> None:
+    owner = owner_of("five-trails", region="eu-north-1")
+    assert onboard(owner).status == RunStatus.PARTLY_DONE
+    run = drive(owner.hand_over_credentials().pk)
+    assert (run.status, run.reason_code) == (RunStatus.PARTLY_DONE, "too_many_trails")
+    assert owner.writes("CreateStack", "UpdateStack", "DeleteStack")[2:] == []
