@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from onboarding.audit.chain import Keys, prove_head
+from onboarding.models.audit import AuditHead
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,13 @@ class Head:
             return cls(int(told["sequence"]), str(told["mac"]), str(told["key_id"]), at, str(told["proof"]))
         except (KeyError, TypeError) as error:
             raise ValueError("This is not a head of the audit log.") from error
+
+    @classmethod
+    def from_row(cls, row: AuditHead | None) -> Self | None:
+        """The head in the database; None where nothing was sealed yet."""
+        if row is None or row.at is None:
+            return None
+        return cls(row.sequence, row.mac, row.key_id, row.at, row.proof)
 
     def as_line(self) -> str:
         return json.dumps(

@@ -65,15 +65,25 @@ def _seal_batch(ring: Keys, file: Path | None) -> tuple[int, Head | None]:
 
 
 def _end_of_chain(stored: AuditHead, ring: Keys, file: Path | None) -> tuple[int, str]:
-    """Where to go on: after the highest head that is known, whatever is left in the table.
+    """Where to go on: after the highest head that the sealer wrote, whatever is left in the table.
 
-    A table that was cut keeps its gap for ever this way, instead of having its numbers given out again.
+    A table that was cut keeps its gap for ever this way, instead of having its numbers given out again. Only
+    when the stored head isn't the sealer's does the table's own end count.
     """
+    ends = [(0, START)]
+    own = Head.from_row(stored)
+    if own is not None and own.is_ours(ring):
+        ends.append((own.sequence, own.mac))
+    else:
+        last = AuditRecord.objects.exclude(sequence=None).order_by("-sequence").first()
+        if last is not None and last.sequence is not None:
+            logger.error("audit.head_lost")
+            ends.append((last.sequence, last.mac))
     known = last_head(file, ring)
-    if known is not None and known.sequence > stored.sequence:
-        logger.error("audit.set_back stored=%s known=%s", stored.sequence, known.sequence)
-        return known.sequence, known.mac
-    return stored.sequence, stored.mac or START
+    if known is not None and known.sequence > max(ends)[0]:
+        logger.error("audit.set_back to=%s known=%s", max(ends)[0], known.sequence)
+        ends.append((known.sequence, known.mac))
+    return max(ends)
 
 
 def _store(ring: Keys, sequence: int, mac: str, at: datetime) -> Head:

@@ -96,10 +96,7 @@ def _believe(head: Head, heads: dict[int, str], report: Report) -> None:
 
 
 def _stored_head() -> Head | None:
-    stored = AuditHead.objects.filter(pk=1).first()
-    if stored is None or stored.at is None:
-        return None
-    return Head(stored.sequence, stored.mac, stored.key_id, stored.at, stored.proof)
+    return Head.from_row(AuditHead.objects.filter(pk=1).first())
 
 
 def _walk(ring: Keys, heads: Mapping[int, str], report: Report) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from onboarding.audit import seal
 from onboarding.audit.chain import NoAuditKey
 from onboarding.audit.seal import seal_committed
 from onboarding.audit.verify import Report
-from onboarding.models import AuditRecord, audit
+from onboarding.models import AuditHead, AuditRecord, audit
 from tests.audit.conftest import last_head_in, write_and_seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -208,6 +208,27 @@ def test_without_a_good_key_nothing_is_sealed(settings: Settings, keys: list[str
     with pytest.raises(NoAuditKey) as missing:
         seal_committed()
     assert not any(key in str(missing.value) for key in keys)
+
+
+def test_without_its_head_the_sealer_goes_on_where_the_table_ends(
+    checked: Checked, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AUDIT_HEAD_FILE = ""
+    write_and_seal(3)
+    AuditHead.objects.all().delete()
+    write_and_seal(2)
+    assert "audit.head_lost" in caplog.text
+    report = checked()
+    assert (report.findings, report.sealed) == ([], 5)
+
+
+def test_a_forged_head_does_not_move_the_sealer(checked: Checked, settings: Settings) -> None:
+    """Setting it back, to have the numbers after it given out again, takes a head that the sealer wrote."""
+    settings.AUDIT_HEAD_FILE = ""
+    write_and_seal(6)
+    AuditHead.objects.update(sequence=4, mac=AuditRecord.objects.get(sequence=4).mac)
+    write_and_seal(1)
+    assert AuditRecord.objects.filter(sequence=7).exists()
 
 
 def test_sealing_in_another_process_goes_on_where_this_one_stopped(checked: Checked) -> None:
