@@ -79,7 +79,7 @@ ROWS = (
         _("A temporary problem on our side"),
         _("AWS finds that our clock is wrong."),
         _("Your access is fine, and nothing was changed."),
-        _("Nothing for you to do: the portal's operators set the clock, then it goes on."),
+        _("The portal's operators must set its clock. Then hand over again: we continue where we stopped."),
         Who.PORTAL,
         signs=(sign("RequestTimeTooSkewed"), sign(kinds=(FailureKind.CLOCK_SKEW,))),
     ),
