@@ -299,6 +299,9 @@ if IS_PRODUCTION:
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+    # By this prefix browsers take them from this very host alone: no neighbouring subdomain can plant one.
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
 
 # --- Logs -----------------------------------------------------------------------------------------
 # botocore prints session tokens at DEBUG: it never gets there, whatever LOG_LEVEL says. Nor do Django's

@@ -63,7 +63,7 @@ def test_no_page_with_a_secret_is_kept_by_anybody(
 
 
 def test_a_refused_form_an_error_and_a_foreign_host_carry_them_too(
-    owner: User, account: AwsAccount, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    owner: User, account: AwsAccount, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(owner)
@@ -80,8 +80,7 @@ def test_a_refused_form_an_error_and_a_foreign_host_carry_them_too(
         raise RuntimeError("a defect")
 
     monkeypatch.setattr("onboarding.views.wizard.kit_for", break_down)
-    browser = Client(raise_request_exception=False)
-    browser.force_login(owner)
+    browser.raise_request_exception = False
     broken = browser.get(reverse("hand-over", args=[account.number]))
     assert broken.status_code == 500
     assert_walled(broken)
@@ -108,6 +107,7 @@ def test_production_demands_https_for_a_year_and_has_no_admin() -> None:
         "print(answer.headers['Strict-Transport-Security'])\n"
         "print(Client().get('/', headers={'Host': 'onboarding.example.org'}).headers['Location'])\n"
         "print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.DEBUG)\n"
+        "print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME)\n"
         "try: resolve('/admin/'); print('admin')\n"
         "except Resolver404: print('no admin')\n"
     )
@@ -116,8 +116,9 @@ def test_production_demands_https_for_a_year_and_has_no_admin() -> None:
         env=production_environment(), text=True, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    hsts, redirected, cookies, admin = done.stdout.strip().splitlines()
+    hsts, redirected, cookies, names, admin = done.stdout.strip().splitlines()
     assert hsts == "max-age=31536000; includeSubDomains; preload"
     assert redirected == "https://onboarding.example.org/"
     assert cookies == "True True False"
+    assert names == "__Host-sessionid __Host-csrftoken"
     assert admin == "no admin"
