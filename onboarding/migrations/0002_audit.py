@@ -4,6 +4,8 @@ Beware on SQLite: a later migration that alters these tables makes them anew and
 migration must run `forbid_changes` again; tests/audit/test_append_only.py fails otherwise.
 """
 
+from typing import Any
+
 from django.db import migrations, models
 
 _CONTENT = (
@@ -52,7 +54,7 @@ _POSTGRESQL = (
 )
 
 
-def forbid_changes(apps, schema_editor):
+def forbid_changes(apps: Any, schema_editor: Any) -> None:
     allow_changes(apps, schema_editor)
     statements = _SQLITE if schema_editor.connection.vendor == "sqlite" else _POSTGRESQL
     for statement in statements:
@@ -60,7 +62,7 @@ def forbid_changes(apps, schema_editor):
             cursor.execute(statement)
 
 
-def allow_changes(apps, schema_editor):
+def allow_changes(apps: Any, schema_editor: Any) -> None:
     with schema_editor.connection.cursor() as cursor:
         if schema_editor.connection.vendor == "sqlite":
             for name in ("audit_is_never_changed", "audit_is_never_removed"):
