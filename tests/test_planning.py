@@ -165,6 +165,10 @@ LEFT_ALONE = {
     "resources unread": (old_stack(resources=None), "not_deleted_unreadable"),
     "template unread": (old_stack(template_body=None), "not_deleted_unreadable"),
     "protected": (old_stack(is_termination_protected=True), "protected_old_stack"),
+    "service role": (
+        old_stack(service_role_arn="arn:aws:iam::484535289196:role/Deployer"),
+        "old_stack_has_service_role",
+    ),
     "in review": (old_stack(status="REVIEW_IN_PROGRESS"), "change_set_waiting"),
 }
 

@@ -58,7 +58,7 @@ def _delete(work: Work, run: Run, step: Step, session: AwsSession, stack: Stack)
     body = stacks.template(session, step.region, stack.stack_id)
     full = replace(stack, resources=resources, template_body=body)
     old_roles = survey_from_json(run.survey).old_roles if run.survey else None
-    if not matching.is_old_stack(settings.COMPANY, full, old_roles):
+    if stack.service_role_arn or not matching.is_old_stack(settings.COMPANY, full, old_roles):
         advancing.settle(work, step, StepStatus.REFUSED, reason_code="stack_has_other_content")
         return None
     names = [each.physical_id for each in resources if each.type == "AWS::IAM::Role" and each.physical_id]

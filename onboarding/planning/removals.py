@@ -30,6 +30,9 @@ def find_removals(blueprint: Blueprint, survey: AccountSurvey) -> Removals:
                 notes.append(_note_on(stack, "protected_old_stack"))
             case OldMatch.OLD if condition(stack.status) == Condition.IN_REVIEW:
                 notes.append(_note_on(stack, "change_set_waiting"))
+            case OldMatch.OLD if stack.service_role_arn:
+                # AWS would delete it with that role's rights, whatever ours are bounded to.
+                notes.append(_note_on(stack, "old_stack_has_service_role"))
             case OldMatch.OLD:
                 stacks.append(stack)
             case left_alone:
@@ -48,6 +51,8 @@ def _all_stacks(survey: AccountSurvey) -> list[Stack]:
 
 def _note_on(stack: Stack, code: str) -> Note:
     fields = {"stack": stack.name, "stack_id": stack.stack_id, "status": stack.status}
+    if stack.service_role_arn:
+        fields |= {"service_role": stack.service_role_arn, "stack_region": stack.region}
     if stack.parent_id or stack.root_id:
         fields["parent"] = stack.parent_id or stack.root_id
     return Note(code, stack.region, fields)

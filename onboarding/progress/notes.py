@@ -51,6 +51,11 @@ _SENTENCES: dict[str, Callable[[], str]] = {
         "The old stack %(stack)s has termination protection. It is not touched: switch the protection off, "
         "then start again."
     ),
+    "old_stack_has_service_role": lambda: _(
+        "The old stack %(stack)s works with a service role of its own, %(service_role)s: AWS would delete it "
+        "with that role’s rights, which nobody can narrow. It is not touched. Delete it yourself, then start "
+        "again: aws cloudformation delete-stack --region %(stack_region)s --stack-name %(stack)s"
+    ),
     "old_role_left": lambda: _(
         "The role %(role)s still trusts the old account, and no stack that is deleted here takes it along. "
         "Delete it yourself: until then the account can’t be verified."
