@@ -38,6 +38,7 @@ class AuditKind(models.TextChoices):
     GRANT_RECEIVED = "grant.received", _("Handed over access")
     GRANT_DESTROYED = "grant.destroyed", _("Access was destroyed")
     PLAN_APPROVED = "plan.approved", _("Approved the plan")
+    RUN_OPENED = "run.opened", _("Opened a run")
     RUN_CANCELLED = "run.cancelled", _("Cancelled")
     OWNER_CHOSE = "owner.note", _("Chose")
     AWS_INTENDED = "aws.intended", _("Is about to change something in AWS")

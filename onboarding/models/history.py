@@ -44,6 +44,12 @@ _AUDITED = {
     "plan.approved": AuditKind.PLAN_APPROVED,
     "owner.note": AuditKind.OWNER_CHOSE,
 }
+# And moves of a run that were somebody's act, by the status they lead to.
+_AUDITED_ACTS = {
+    RunStatus.DRAFT: AuditKind.RUN_OPENED,
+    RunStatus.CANCELLING: AuditKind.RUN_CANCELLED,
+    RunStatus.CANCELLED: AuditKind.RUN_CANCELLED,
+}
 
 
 def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = None, **data: Any) -> Event:
@@ -179,13 +185,12 @@ def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None)
 
 
 def _audit(event: Event) -> None:
-    """Into the audit log, if it is one of those events. Cancelling is told by the status it leads to."""
+    """Into the audit log, if it is one of those events."""
     data = dict(event.data)
     actor_id = data.pop("by_id", None)
     kind = _AUDITED.get(event.kind)
     if event.kind == "run.status" and actor_id is not None:
-        cancels = data["status"] in {RunStatus.CANCELLING, RunStatus.CANCELLED}
-        kind, data = AuditKind.RUN_CANCELLED if cancels else None, {"status": str(data["status"])}
+        kind, data = _AUDITED_ACTS.get(RunStatus(data["status"])), {"status": str(data["status"])}
     if kind is None:
         return
     account_id = Run.objects.values_list("account_id", flat=True).get(pk=event.run_id)

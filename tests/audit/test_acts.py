@@ -7,9 +7,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from onboarding.engine.drive import drive
-from onboarding.models import AuditRecord, AwsAccount, Run
+from onboarding.models import AuditRecord, AwsAccount, Member, Run, StaffRole
 from onboarding.services import cancelling, hand_over
 from onboarding.services.approval import approve
+from onboarding.services.retrying import start_again
 from onboarding.states import RunStatus
 from tests.engine.conftest import Owner, address, cloud, owner_of
 from tests.services.conftest import ROLE_ARN, account, make_plan, owner, put_plan, surveying
@@ -56,6 +57,16 @@ def test_cancelling_and_what_it_destroys_are_on_record(owner: User, surveying: R
     destroyed = last("grant.destroyed")
     assert destroyed.account_id == surveying.account_id
     assert destroyed.data["reason"] == "cancelled"
+
+
+def test_who_starts_an_account_again_is_on_record(owner: User, surveying: Run) -> None:
+    """Operators may, for others' accounts."""
+    cancelling.cancel(owner, surveying)
+    operator = User.objects.create_user("operator", "operator@example.org")
+    Member.objects.create(user=operator, role=StaffRole.OPERATOR)
+    run = start_again(operator, surveying.account)
+    record = last("run.opened")
+    assert (record.actor_id, record.account_id, record.run_id) == (operator.pk, run.account_id, run.pk)
 
 
 def test_a_replaced_hand_over_is_destroyed_on_record(owner: User, surveying: Run) -> None:

@@ -111,7 +111,11 @@ def test_an_owner_takes_their_part_away_as_json_lines(
 ) -> None:
     monkeypatch.setattr("onboarding.audit.export.CHUNK", 2)
     lines = lines_of(browser, "account-audit-export", account.number)
-    assert [line["kind"] for line in lines][:2] == ["account.registered", "grant.received"]
+    assert [line["kind"] for line in lines][:3] == [
+        "account.registered",
+        "run.opened",
+        "grant.received",
+    ]
     assert lines[-1]["kind"] == "audit.exported"
     assert {line["account"] for line in lines} == {account.number}
     assert not any("ip" in line for line in lines)
