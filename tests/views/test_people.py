@@ -63,6 +63,13 @@ def test_after_proving_it_the_person_is_back_on_the_page_and_nothing_was_done_by
     assert planned.status == "running"
 
 
+def test_another_address_for_a_forgotten_password_is_dangerous_too(long_ago: Client, owner: User) -> None:
+    EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
+    answer = long_ago.post("/accounts/email/", {"action_add": "", "email": "thief@example.org"})
+    assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert not EmailAddress.objects.filter(email="thief@example.org").exists()
+
+
 def test_a_form_may_take_as_long_again_as_its_page(account: AwsAccount, owner: User, sign_in: SignIn) -> None:
     client = sign_in(owner)
     prove(client, owner, second_factor=False, seconds_ago=20 * 60)
