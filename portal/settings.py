@@ -34,6 +34,8 @@ def _required_in_production(name: str, development_value: str) -> str:
 
 DEBUG = not IS_PRODUCTION and env.bool("DEBUG", default=True)
 SECRET_KEY = _required_in_production("SECRET_KEY", "development-only-" + "x" * 50)
+# Keys that SECRET_KEY replaced: sessions, links and the seeds of second factors made with them stay good.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 PUBLIC_URL = _required_in_production("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = (
     env.list("ALLOWED_HOSTS", default=[])

@@ -17,6 +17,7 @@ from demo.people import Person
 from demo.processes import Processes, free_port
 from demo.stack import BIN, ROOT, start_redis
 from tests.end_to_end import identity_provider as provider
+from tests.end_to_end.test_owner import assert_accessible
 
 pytestmark = pytest.mark.end_to_end
 
@@ -145,6 +146,7 @@ def test_the_first_superuser_sets_a_password_and_a_passkey_and_needs_the_passkey
     sign_in(page, doors, "first@example.org")
     expect(page.get_by_role("heading", name="A second factor first")).to_be_visible()
     page.get_by_role("link", name="Set up a passkey").click()
+    assert_accessible(page)
     page.get_by_role("button", name="Set it up").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
 
@@ -159,6 +161,7 @@ def test_the_first_superuser_sets_a_password_and_a_passkey_and_needs_the_passkey
     sees_every_account(page)
     page.get_by_role("link", name="Roles in infosec").click()
     expect(page.get_by_role("main")).to_contain_text("Superuser: everything, and gives roles")
+    assert_accessible(page)
 
 
 def test_an_authenticator_app_is_asked_for_after_the_password(page: Page, doors: Doors) -> None:
@@ -166,6 +169,7 @@ def test_an_authenticator_app_is_asked_for_after_the_password(page: Page, doors:
     set_password(page, doors.operator(email, "analyst"))
     sign_in(page, doors, email)
     page.get_by_role("link", name="Set up an authenticator app").click()
+    assert_accessible(page)
     app = Person(email, PASSWORD, authenticator_seed=page.locator("#totp-secret").inner_text())
     page.get_by_label("Authenticator code").fill(app.code())
     page.get_by_role("button", name="Set it up").click()
@@ -177,6 +181,7 @@ def test_an_authenticator_app_is_asked_for_after_the_password(page: Page, doors:
     page.goto(doors.address)
     expect(page.get_by_role("banner").get_by_role("link", name="Sign in")).to_be_visible()
     page.goto(f"{doors.address}/accounts/login/")
+    assert_accessible(page)
     page.locator("input[name=code]").fill("000000")
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator("main")).to_contain_text("Incorrect code")
@@ -194,6 +199,7 @@ def test_an_authenticator_app_is_asked_for_after_the_password(page: Page, doors:
 
 def through_the_provider(page: Page, doors: Doors, name: str) -> None:
     page.goto(f"{doors.address}/accounts/login/")
+    assert_accessible(page)
     page.get_by_role("button", name="Sign in with Example Corp").click()
     page.fill("input[name=username]", name)
     page.fill("input[name=password]", provider.PASSWORD)
@@ -230,11 +236,13 @@ def test_three_pages_lie_between_an_invitations_mail_and_the_account(page: Page,
     page.get_by_label("E-mail address").fill("new@example.org")
     page.get_by_role("button", name="Send the invitation").click()
     expect(page.locator("main")).to_contain_text("A link is on its way to new@example.org")
+    assert_accessible(page)
     link = doors.link_in_last_mail()
     page.context.clear_cookies()
 
     page.goto(link)
     assert link.split("/")[-2] not in page.url
+    assert_accessible(page)
     page.get_by_role("link", name="Sign up with it").click()
     for field in page.locator("input[type=password]").all():
         field.fill(PASSWORD)
