@@ -49,6 +49,7 @@ def look(work: Work, run: Run) -> timedelta | None:
     if rights.missing:
         _stop(work, run, rights)
         return None
+    _remember_alias(run, survey.alias)
     with holding(work, run_in=_SURVEYED) as held:
         preflight.record(held, rights)
         _keep(held, survey)
@@ -61,11 +62,15 @@ def look(work: Work, run: Run) -> timedelta | None:
 
 def _stop(work: Work, run: Run, rights: preflight.Rights) -> None:
     """Before anything was written: name what is missing, and wait for the owner."""
-    alias = access.alias_of(rights.access)
+    _remember_alias(run, access.alias_of(rights.access))
     with holding(work, run_in=_SURVEYED) as held:
-        AwsAccount.objects.filter(pk=run.account_id).update(alias=alias)
         preflight.record(held, rights)
     parking.needs_access(work, preflight.MISSING, rights.failure())
+
+
+def _remember_alias(run: Run, alias: str) -> None:
+    """Before the run is locked, and not under its lock: people's acts lock the account first."""
+    AwsAccount.objects.filter(pk=run.account_id).update(alias=alias)
 
 
 def is_fresh(run: Run) -> bool:
@@ -88,7 +93,6 @@ def demand(work: Work) -> None:
 
 
 def _keep(run: Run, survey: AccountSurvey) -> None:
-    AwsAccount.objects.filter(pk=run.account_id).update(alias=survey.alias)
     stored = survey_as_json(survey)
     Run.objects.filter(pk=run.pk).update(survey=stored)
     run.survey = stored

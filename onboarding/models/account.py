@@ -32,6 +32,13 @@ class AwsAccountQuerySet(models.QuerySet["AwsAccount"]):
     def owned_by(self, user: "AbstractBaseUser | AnonymousUser") -> Self:
         return self.filter(ownerships__user_id=user.pk)
 
+    def lock(self, pk: int) -> "AwsAccount":
+        """Let people's acts on an account follow one another. In a transaction; before its run, never after.
+
+        Rows that point to the account may still be added: the worker does so while it holds the run.
+        """
+        return self.select_for_update(no_key=True).get(pk=pk)
+
 
 class AwsAccount(models.Model):
     number = models.CharField(

@@ -46,7 +46,7 @@ def rotate(user: User, account: AwsAccount) -> None:
     """
     demand_ownership(user, account)
     with transaction.atomic():
-        AwsAccount.objects.select_for_update().get(pk=account.pk)
+        AwsAccount.objects.lock(account.pk)
         run = account.runs.open().select_for_update(of=("self",)).first()
         has_role = account.grants.filter(destroyed_at=None, kind=GrantKind.ROLE).exists()
         if run is not None and has_role:

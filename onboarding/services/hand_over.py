@@ -5,6 +5,7 @@ worker. An older hand-over of the account is destroyed in the same transaction.
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
@@ -135,7 +136,10 @@ def _take(
 ) -> Run:
     with transaction.atomic():
         # The account's row serialises two tabs: the second finds what the first has done.
-        AwsAccount.objects.select_for_update().get(pk=account.pk)
+        locked = AwsAccount.objects.lock(account.pk)
+        if isinstance(handed_over, RoleHandOver):
+            # It may have been replaced since this tab read it: the old one opens nothing any more.
+            handed_over = replace(handed_over, external_id=locked.external_id)
         # The run before anything of it: the order in which the engine locks them, too.
         opened = account.runs.open().select_related("grant").select_for_update(of=("self",))
         run = opened.first() or _open_draft(user, account)

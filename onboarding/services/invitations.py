@@ -52,7 +52,7 @@ def invite(by: User, account: AwsAccount, email: str) -> Invitation:
     token = secrets.token_urlsafe(32)
     now = timezone.now()
     with transaction.atomic():
-        AwsAccount.objects.select_for_update().get(pk=account.pk)
+        AwsAccount.objects.lock(account.pk)
         account.invitations.filter(email=email, used_at=None, revoked_at=None).update(revoked_at=now)
         invitation = Invitation.objects.create(
             account=account,

@@ -47,7 +47,7 @@ def is_the_owner(user: User, account: AwsAccount) -> bool:
 @transaction.atomic
 def remove(by: User, account: AwsAccount, user_id: int) -> None:
     """The owner removes a co-owner, or a co-owner leaves. Raises a Refused."""
-    AwsAccount.objects.select_for_update().get(pk=account.pk)
+    AwsAccount.objects.lock(account.pk)
     if by.pk != user_id:
         demand_owner(by, account)
     ownership = _ownership(account, user_id)
@@ -66,7 +66,7 @@ def remove(by: User, account: AwsAccount, user_id: int) -> None:
 @transaction.atomic
 def hand_on(by: User, account: AwsAccount, user_id: int) -> None:
     """Make a co-owner the owner; who was it stays as a co-owner. Raises NotOwner, NotAmongOwners."""
-    AwsAccount.objects.select_for_update().get(pk=account.pk)
+    AwsAccount.objects.lock(account.pk)
     demand_owner(by, account)
     new = _ownership(account, user_id)
     if new.role == OwnershipRole.OWNER:

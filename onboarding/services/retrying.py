@@ -25,7 +25,7 @@ def start_again(user: User, account: AwsAccount) -> Run:
     """
     demand_owner_or_operator(user, account)
     with transaction.atomic():
-        AwsAccount.objects.select_for_update().get(pk=account.pk)
+        AwsAccount.objects.lock(account.pk)
         run = account.runs.open().first()
         if run is None:
             run = Run.objects.create(account=account, started_by=user)

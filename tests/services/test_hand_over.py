@@ -13,6 +13,7 @@ from onboarding.models import AwsAccount, Grant, Run
 from onboarding.models.history import destroy_grants, move_run, move_step
 from onboarding.models.stages import close_all
 from onboarding.services.approval import approve
+from onboarding.services.external_id import rotate
 from onboarding.services.hand_over import (
     HandOverRefused,
     RunInProgress,
@@ -50,6 +51,19 @@ def test_a_role_is_sealed_with_the_accounts_own_external_id_and_starts_the_surve
     assert item.due_at is not None
     account.refresh_from_db()
     assert account.last_role_arn == ROLE_ARN
+
+
+def test_an_external_id_that_was_replaced_in_another_tab_is_not_sealed(
+    owner: User, account: AwsAccount
+) -> None:
+    opened_before = AwsAccount.objects.get(pk=account.pk)
+    rotate(owner, account)
+    hand_over_role(owner, opened_before, ROLE_ARN)
+    grant = live_grant(account)
+    opened = unseal(
+        bytes(grant.sealed or b""), account_number=NUMBER, grant_id=grant.pk, private_keys=private_keys()
+    )
+    assert opened == RoleHandOver(ROLE_ARN, account.external_id)
 
 
 def test_of_credentials_only_the_last_four_characters_stay_readable(owner: User, account: AwsAccount) -> None:
