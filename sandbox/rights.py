@@ -87,9 +87,8 @@ def _checked_delete(original: Any) -> Any:
     return delete
 
 
-def _tags_refused(asked: Record) -> str:
+def _tags_refused(named: Record) -> str:
     """Why the caller may not put tags on this stack; empty when they may, or put none."""
-    named = {name: values[0] if isinstance(values, list) else values for name, values in asked.items()}
     if named.get("Action") not in {"CreateStack", "UpdateStack"} or "Tags.member.1.Key" not in named:
         return ""
     name = str(named.get("StackName", ""))
@@ -107,8 +106,9 @@ def _remembering(original: Any) -> Any:
         method: str, path: str, headers: Record, body: bytes, query_params: Record
     ) -> Any:
         callers.remember(extract_access_key_id(headers, query_params) or "")
-        refused = _tags_refused({**query_params, **parse_qs(body.decode("utf-8", "replace"))})
-        if refused:
+        asked = {**query_params, **parse_qs(body.decode("utf-8", "replace"))}
+        named = {name: values[0] if isinstance(values, list) else values for name, values in asked.items()}
+        if refused := _tags_refused(named):
             return _error("AccessDenied", refused, 403)
         return await original(method, path, headers, body, query_params)
 
