@@ -87,6 +87,15 @@ def test_a_refused_form_an_error_and_a_foreign_host_carry_them_too(
     assert "a defect" not in broken.text
 
 
+def test_files_carry_the_policy_too_and_are_no_other_sites(client: Client) -> None:
+    answer = client.get("/static/portal/base.css")
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "no-store" not in answer.headers["Cache-Control"]
+
+
 def test_cookies_are_kept_from_scripts_and_other_sites(owner: User, client: Client) -> None:
     owner.set_password("a-password-of-ours")
     owner.save()
