@@ -24,10 +24,14 @@ class WorkBroke(Exception):
 @shared_task(name="onboarding.tick")
 def tick() -> None:
     """Claim what is due and hand it to the workers."""
-    now = timezone.now()
-    sweeping.sweep(now)
-    for claim in claims.claim_due(now, CLAIMS_PER_TICK):
+    for claim in claims.claim_due(timezone.now(), CLAIMS_PER_TICK):
         work.delay(claim.item_id, claim.holder)
+
+
+@shared_task(name="onboarding.sweep")
+def sweep() -> None:
+    """A task of its own: one run that it can't end must not keep all others from being worked on."""
+    sweeping.sweep(timezone.now())
 
 
 @shared_task(name="onboarding.seal_audit")

@@ -25,6 +25,7 @@ app.conf.update(
     imports=("onboarding.tasks",),
     beat_schedule={
         "claim-what-is-due": {"task": "onboarding.tick", "schedule": 2.0, "options": {"expires": 4}},
+        "sweep-what-stands-still": {"task": "onboarding.sweep", "schedule": 2.0, "options": {"expires": 4}},
         "seal-the-audit-log": {"task": "onboarding.seal_audit", "schedule": 5.0, "options": {"expires": 10}},
     },
 )

@@ -22,8 +22,8 @@ def item() -> WorkItem:
     return WorkItem.objects.create(run=run, stage=Stage.SURVEY, due_at=timezone.now() - timedelta(seconds=1))
 
 
-def test_both_tasks_are_known_by_the_names_that_others_send() -> None:
-    assert {"onboarding.tick", "onboarding.work"} <= set(app.tasks)
+def test_every_task_is_known_by_the_name_that_others_send() -> None:
+    assert {"onboarding.tick", "onboarding.sweep", "onboarding.work"} <= set(app.tasks)
     schedule = app.conf.beat_schedule
     assert {entry["task"] for entry in schedule.values()} <= set(app.tasks)
 
@@ -45,6 +45,20 @@ def test_work_without_access_asks_the_owner_for_it(item: WorkItem) -> None:
     tasks.work(claim.item_id, claim.holder)
     item.run.refresh_from_db()
     assert (item.run.status, item.run.reason_code) == (RunStatus.NEEDS_ACCESS, "access_missing")
+
+
+def test_a_run_that_cannot_be_ended_keeps_no_other_from_being_worked_on(
+    item: WorkItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = AwsAccount.objects.create(number="2" * 12, name="Another", contact_email="other@example.org")
+    stuck = Run.objects.create(account=account, status=RunStatus.VERIFYING, survey={"not": "to be read"})
+    Run.objects.filter(pk=stuck.pk).update(status_since=timezone.now() - timedelta(days=1))
+    with pytest.raises(KeyError):
+        tasks.sweep()
+    monkeypatch.setattr(app.conf, "task_always_eager", True)
+    tasks.tick()
+    item.run.refresh_from_db()
+    assert item.run.status == RunStatus.NEEDS_ACCESS
 
 
 def test_a_message_that_comes_too_late_does_nothing(item: WorkItem) -> None:

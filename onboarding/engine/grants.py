@@ -109,7 +109,7 @@ def wipe_traces(now: datetime) -> None:
     if connection.vendor != "sqlite" or connection.in_atomic_block or not lately.exists():
         return
     with connection.cursor() as cursor:
-        # The next tick comes in two seconds: nobody waits for this one.
+        # The next sweep comes in two seconds: nobody waits for this one.
         cursor.execute("PRAGMA busy_timeout = 200")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.execute("PRAGMA busy_timeout = 20000")

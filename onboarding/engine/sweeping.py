@@ -1,4 +1,4 @@
-"""Does anything stand still that should not? Asked at every tick.
+"""Does anything stand still that should not? Asked every two seconds.
 
 Access that is held for too long is destroyed. A run that has stood in its status for too long fails with a
 reason. A run at work none of whose items is due, which no path should lead to, is looked at again.
