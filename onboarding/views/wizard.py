@@ -109,8 +109,8 @@ def _hand_over(
             run = act()
         except hand_over.RunInProgress as refusal:
             messages.info(request, str(refusal))
-            run = account.runs.open().get()
-            return redirect("run", run.pk)
+            # The newest, which may have settled this very moment.
+            return redirect("run", account.runs.latest("created_at").pk)
         except Refused as refusal:
             form.add_error(wrong_field, ValidationError(str(refusal), code=refusal.code))
         else:
