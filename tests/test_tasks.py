@@ -55,7 +55,7 @@ def test_a_run_that_cannot_be_ended_keeps_no_other_from_being_worked_on(
     Run.objects.filter(pk=stuck.pk).update(status_since=timezone.now() - timedelta(days=1))
     with pytest.raises(KeyError):
         tasks.sweep()
-    monkeypatch.setattr(app.conf, "task_always_eager", True)
+    monkeypatch.setitem(app.conf, "task_always_eager", True)
     tasks.tick()
     item.run.refresh_from_db()
     assert item.run.status == RunStatus.NEEDS_ACCESS
