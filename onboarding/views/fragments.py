@@ -6,6 +6,7 @@ Each piece is one element with an id. A piece holds nothing of the person who lo
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.template.loader import render_to_string
 
 from onboarding.progress.live import Progress
@@ -26,7 +27,12 @@ class Fragments:
 
 def fragments_of(progress: Progress) -> Fragments:
     """Render every piece in the active language."""
-    context = {"progress": progress, "run": progress.run, "account": progress.run.account}
+    context = {
+        "progress": progress,
+        "run": progress.run,
+        "account": progress.run.account,
+        "company": settings.COMPANY,
+    }
     pieces = {
         "run-stepper": render_to_string("run/stepper.html", context),
         "run-header": render_to_string("run/header.html", context),
@@ -38,7 +44,10 @@ def fragments_of(progress: Progress) -> Fragments:
     cells_and_rows: dict[str, str] = {}
     for row in progress.regions:
         cells_and_rows[f"cell-{row.region}"] = render_to_string("run/cell.html", {"row": row})
-        cells_and_rows[f"row-{row.region}"] = render_to_string("run/row.html", {"row": row})
+        # Outside a table, a browser throws a row's tags away.
+        cells_and_rows[f"row-{row.region}"] = (
+            f"<table>{render_to_string('run/row.html', {'row': row})}</table>"
+        )
     return Fragments(
         number=progress.number,
         is_settled=progress.run.is_settled,

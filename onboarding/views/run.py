@@ -1,5 +1,6 @@
 """The page of a run: where it stands, region by region, and the one thing to do next."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -24,6 +25,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     context = {
         "run": progress.run,
         "account": progress.run.account,
+        "company": settings.COMPANY,
         "progress": progress,
         "owns": owns,
         "is_going_on": not progress.run.is_settled,

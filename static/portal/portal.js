@@ -130,7 +130,7 @@ function watch(address, after) {
     last = event.lastEventId || last;
     const template = document.createElement("template");
     template.innerHTML = event.data;
-    for (const piece of [...template.content.children]) put(piece);
+    for (const piece of [...template.content.children]) put(piece.matches("table") ? piece.rows[0] : piece);
     announce();
   });
   for (const state of ["over", "gone"]) {

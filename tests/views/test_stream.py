@@ -182,6 +182,8 @@ def test_a_page_hears_of_each_change_and_then_only_of_what_changed(
     second = watcher.next()
     assert set(second.pieces) <= {"cell-us-east-1", "row-us-east-1", "run-count", "run-header", "run-stages"}
     assert {"cell-us-east-1", "row-us-east-1"} <= set(second.pieces)
+    # A browser keeps a row only in a table.
+    assert '<table><tr id="row-us-east-1"' in second.html
     assert "is-logging" in second.html
     assert first.number is not None
     assert second.number is not None
