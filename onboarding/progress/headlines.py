@@ -68,11 +68,27 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
     ),
 }
 
+# The same, where nothing has been done yet that could stay done.
+_UNTOUCHED: dict[RunStatus, _Words] = {
+    RunStatus.NEEDS_ACCESS: gettext_lazy(
+        "Nothing was changed in your account. After a new hand-over the portal looks at it."
+    ),
+    RunStatus.NEEDS_OWNER: gettext_lazy(
+        "Nothing was changed in your account. See to what stands below, then hand over access again."
+    ),
+    RunStatus.FAILED: gettext_lazy("Nothing was changed in your account. You can start again at any time."),
+    RunStatus.CANCELLED: gettext_lazy(
+        "Nothing was changed in your account, and the access you gave is destroyed. You can start again."
+    ),
+}
+
 
 def headline_of(run: Run, counts: RegionCounts, stages: Sequence[StageProgress]) -> tuple[str, str]:
     """The page's heading and the sentence below it."""
     status = RunStatus(run.status)
     headline, lead = _HEADLINES[status]
+    if run.approved_at is None and not any(stage.started_at or stage.settled for stage in stages):
+        lead = _UNTOUCHED.get(status, lead)
     current = next((one for one in stages if one.state == StageState.WORKING), None)
     if status == RunStatus.RUNNING and current is not None:
         return _("Now: %(stage)s") % {"stage": current.stage.label}, str(lead)

@@ -141,7 +141,11 @@ def _role_arns(run: Run, steps: Sequence[Step]) -> tuple[tuple[str | Promise, st
         (step.outputs for step in steps if step.kind == StepKind.DEPLOY_ROLES and step.outputs), None
     )
     outputs = deployed if deployed is not None else _outputs_found(run)
-    return tuple((name, str(value)) for name, value in sorted(outputs.items()) if ":role/" in str(value))
+    return tuple(
+        (_ROLES.get(name, name), str(value))
+        for name, value in sorted(outputs.items())
+        if ":role/" in str(value)
+    )
 
 
 def _outputs_found(run: Run) -> Mapping[str, str]:

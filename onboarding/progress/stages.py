@@ -72,14 +72,16 @@ def _survey(run: Run) -> StageProgress:
 
 def _stage(run: Run, stage: Stage, steps: Sequence[Step], is_planned: bool) -> StageProgress:  # noqa: FBT001
     settled = [step for step in steps if step.is_settled]
+    # Among many regions it is regions that are counted, not the one step for all of them as well.
+    counted = [step for step in steps if _is_regional(step)] or steps
     started = [step.started_at for step in steps if step.started_at]
     finished = [step.finished_at for step in settled if step.finished_at]
     state = _state(run, steps, is_planned=is_planned)
     return StageProgress(
         stage=stage,
         state=state,
-        settled=len(settled),
-        total=len(steps),
+        settled=sum(step.is_settled for step in counted),
+        total=len(counted),
         started_at=min(started, default=None),
         finished_at=_end(run, state, max(finished, default=None)),
         named_steps=tuple(step for step in steps if step.target and not _is_regional(step)),

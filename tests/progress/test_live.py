@@ -134,6 +134,13 @@ def test_a_stage_takes_from_its_first_steps_beginning_to_its_last_ones_end() -> 
     assert (trails.settled, trails.total) == (2, 2)
 
 
+def test_regions_are_counted_without_the_one_step_for_all_of_them() -> None:
+    parent = step(StepKind.DEPLOY_TRAILS, Stage.TRAILS, StepStatus.FINISHED, "us-west-2")
+    steps = [parent, trail("us-east-1", StepStatus.FINISHED), trail("us-west-2", StepStatus.WORKING)]
+    trails = next(one for one in progress_of(run(), steps, [], []).stages if one.stage == Stage.TRAILS)
+    assert (trails.settled, trails.total) == (1, 2)
+
+
 def test_no_plan_yet_means_that_stages_wait_rather_than_being_needless() -> None:
     progress = progress_of(run(RunStatus.SURVEYING, plan=None, approved_digest=""), [], [], [])
     assert state_of(progress, Stage.REMOVE) == StageState.WAITING
