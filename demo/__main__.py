@@ -41,8 +41,8 @@ The portal is ready: {stack.address}
 {listed}
 
   To play the account's owner at AWS, open the stand-in's console: {stack.cloud.address}/_sandbox/
-  Choose the account there. Either create the hand-over role with the external ID that the portal shows
-  you, and paste the role's ARN into the portal; or fetch temporary credentials and paste those.
+  Choose the account there. Either create the hand-over role from the template that the portal gives you,
+  then go on in the portal; or get temporary credentials there and paste those into the portal.
 
   Logs: {stack.processes.logs}
   Ctrl-C stops everything; nothing is kept.

@@ -49,8 +49,9 @@ def _hand_over(account: Account, form: Form) -> str:
         "StackName": company.handover_stack_name,
         "TemplateBody": form["template"],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        # What is left empty is as the template has it: the wizard's file is filled in already.
         "Parameters": [
-            {"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items() if k in wanted
+            {"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items() if v and k in wanted
         ],
     }
     try:
