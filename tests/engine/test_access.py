@@ -1,14 +1,17 @@
 """What was handed over is proven before any write; whatever can't be used says why."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from onboarding.credentials import TemporaryCredentials
+from onboarding.engine import sessions
 from onboarding.engine.drive import drive
-from onboarding.models import Grant, Run
+from onboarding.models import Event, Grant, Run
 from onboarding.services import hand_over
-from onboarding.states import RunStatus, StepKind
+from onboarding.states import RunStatus, Stage, StepKind
 from tests.engine.conftest import Owner
 
 OwnerOf = Callable[..., Owner]
@@ -124,3 +127,46 @@ def test_a_simulator_that_is_broken_stops_nobody(owner_of: OwnerOf, kind: str) -
     owner.cloud.fault(kind=kind, action="SimulatePrincipalPolicy", account=owner.account.number)
     run = drive(owner.hand_over_credentials().pk)
     assert run.status == RunStatus.PLANNED, (run.reason_code, run.failure)
+
+
+def trust_itself(owner: Owner) -> None:
+    """Let the owner's own role be assumed by its own sessions."""
+    iam = owner.client("iam")
+    role = iam.get_role(RoleName="AccountAdministrator")["Role"]
+    trust = role["AssumeRolePolicyDocument"]
+    itself = {"Effect": "Allow", "Principal": {"AWS": role["Arn"]}, "Action": "sts:AssumeRole"}
+    document = {**trust, "Statement": [*trust["Statement"], itself]}
+    iam.update_assume_role_policy(RoleName="AccountAdministrator", PolicyDocument=json.dumps(document))
+
+
+def trust_only_the_sign_in(owner: Owner) -> None:
+    """As roles of Identity Center do: nobody may go on into them from a session."""
+    provider = {"Federated": f"arn:aws:iam::{owner.account.number}:saml-provider/AWSSSO"}
+    statement = {"Effect": "Allow", "Principal": provider, "Action": "sts:AssumeRoleWithSAML"}
+    owner.client("iam").update_assume_role_policy(
+        RoleName="AccountAdministrator",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+@pytest.mark.parametrize(("trust", "is_narrowed"), [(trust_itself, True), (trust_only_the_sign_in, False)])
+def test_credentials_are_narrowed_where_their_role_lets_itself_be_assumed(
+    owner_of: OwnerOf, trust: Callable[[Owner], None], is_narrowed: bool
+) -> None:
+    owner = owner_of()
+    trust(owner)
+    run = drive(owner.hand_over_credentials().pk)
+    assert run.status == RunStatus.PLANNED, (run.reason_code, run.failure)
+    told = Event.objects.get(run=run, kind="preflight.done").data
+    assert told["is_narrowed"] is is_narrowed
+    session: Any = sessions.handed_over(run, Stage.ROLES)
+    iam = session.client("iam")
+    if is_narrowed:
+        with pytest.raises(iam.exceptions.ClientError, match="session policy"):
+            iam.create_user(UserName="anybody")
+    else:
+        iam.create_user(UserName="anybody")
+    asked = [
+        each for each in owner.cloud.requests(account=owner.account.number) if each.action == "AssumeRole"
+    ]
+    assert len(asked) == (2 if is_narrowed else 1)
