@@ -118,10 +118,10 @@ def user_of_session(request: HttpRequest) -> Any:
 
 
 def _where_to_prove(request: HttpRequest) -> str:
-    """The user's own password or factor; who has neither signs in at the identity provider again."""
+    """The user's own password or factor; who has neither goes to the provider again, or gets a password."""
     ways = get_adapter().get_reauthentication_methods(request.user)
     if ways:
         return str(ways[0]["url"])
     if settings.IDENTITY_PROVIDER is not None:
         return reverse("openid_connect_login", args=[PROVIDER_ID])
-    return reverse("account_login")
+    return reverse("account_reset_password")

@@ -17,6 +17,7 @@ PEOPLE: dict[str, tuple[list[str], list[str]]] = {
     "grace": (["infosec-operators", "everybody"], ["pwd", "mfa"]),
     "alan": (["infosec-operators"], ["pwd"]),
     "ada": (["everybody"], ["pwd"]),
+    "mary": (["infosec-operators"], ["pwd", "mfa"]),
 }
 
 

@@ -226,6 +226,31 @@ def test_who_is_in_no_group_of_infosec_comes_in_as_an_owner(page: Page, doors: D
     assert page.request.get(f"{doors.address}/staff/").status == 404
 
 
+def test_who_signed_up_before_with_anothers_address_does_not_share_what_the_provider_gives(
+    page: Page, doors: Doors
+) -> None:
+    """Somebody signs up as mary without having her mailbox, and waits until she comes."""
+    page.goto(f"{doors.address}/accounts/signup/")
+    page.fill("input[name=email]", "mary@example.org")
+    for field in page.locator("input[type=password]").all():
+        field.fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("heading", name="Confirm your address")).to_be_visible()
+    page.context.clear_cookies()
+
+    # The provider's word made the password useless; she confirms the address once, as it never was.
+    through_the_provider(page, doors, "mary")
+    expect(page.get_by_role("heading", name="Confirm your address")).to_be_visible()
+    page.goto(doors.link_in_last_mail())
+    page.get_by_role("button", name="Yes, confirm it").click()
+    page.context.clear_cookies()
+    through_the_provider(page, doors, "mary")
+    sees_every_account(page)
+    page.context.clear_cookies()
+    sign_in(page, doors, "mary@example.org")
+    expect(page.locator("main")).to_contain_text("not correct")
+
+
 def test_three_pages_lie_between_an_invitations_mail_and_the_account(page: Page, doors: Doors) -> None:
     through_the_provider(page, doors, "ada")
     page.goto(f"{doors.address}/register/")

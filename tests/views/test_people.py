@@ -90,8 +90,11 @@ def test_who_signs_in_elsewhere_alone_is_sent_there_again(
     client = Client()
     client.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
     prove(client, owner, second_factor=False, seconds_ago=3600)
-    answer = client.get(reverse("hand-over", args=[account.number]))
-    assert answer.headers["Location"].startswith("/accounts/oidc/company/login/?next=")
+    page = reverse("hand-over", args=[account.number])
+    assert client.get(page).headers["Location"].startswith("/accounts/oidc/company/login/?next=")
+    # Without a provider they get a password by mail, as who forgot theirs.
+    settings.IDENTITY_PROVIDER = None
+    assert client.get(page).headers["Location"].startswith("/accounts/password/reset/")
 
 
 # --- A second factor ------------------------------------------------------------------------------
