@@ -11,7 +11,7 @@ from django.db import transaction
 
 from onboarding.engine import advancing, deadlines, grants, parking, sessions
 from onboarding.engine.claims import ACTIVE_RUN_STATUSES
-from onboarding.models import Grant, Run, history
+from onboarding.models import AwsAccount, Grant, Run, history
 from onboarding.models.stages import close_all, next_stage, open_stage
 from onboarding.states import RunStatus, Stage
 
@@ -42,9 +42,10 @@ def sweep(now: datetime) -> None:
 def _give_up(grant: Grant, now: datetime) -> None:
     """Destroy access whose time is over, and ask the owner for another hand-over where the run needs one."""
     with transaction.atomic():
+        # As people's acts do: somebody may be handing over anew at this moment.
+        AwsAccount.objects.lock(grant.account_id)
         run = Run.objects.select_for_update().filter(account_id=grant.account_id).open().first()
-        is_held = Grant.objects.filter(pk=grant.pk, destroyed_at=None).exists()
-        if not is_held:
+        if not grants.overdue(now).filter(pk=grant.pk).exists():
             return
         has_ended = grant.claimed_expiry is not None and grant.claimed_expiry <= now
         reason_code = "expired_credentials" if has_ended else "kept_too_long"

@@ -104,6 +104,18 @@ def test_access_that_no_run_needs_any_more_is_swept_away_whatever_left_it_behind
     assert not Grant.objects.filter(destroyed_at=None).exists()
 
 
+def test_what_was_handed_over_while_the_sweep_looked_is_left_alone(
+    owner: User, surveying: Run, account: AwsAccount
+) -> None:
+    Grant.objects.update(handed_over_at=timezone.now() - timedelta(days=2))
+    Run.objects.filter(pk=surveying.pk).update(status=RunStatus.PLANNED)
+    [seen] = grants.overdue(timezone.now())
+    hand_over.hand_over_credentials(owner, account, CREDENTIALS)
+    sweeping._give_up(seen, timezone.now())
+    held = Grant.objects.get(destroyed_at=None)
+    assert held.kind == "temporary_credentials"
+
+
 def test_a_worker_that_was_dead_for_a_week_sweeps_first_and_then_finds_nothing_to_use(
     with_credentials: Run,
 ) -> None:
