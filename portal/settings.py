@@ -122,17 +122,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django.contrib.sites",
     "allauth",
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
-    "django_htmx",
     "csp",
     "onboarding",
 ]
-SITE_ID = 1
 
 MIDDLEWARE = [
     # Outermost: what is recorded in the audit log while a request is served says where it came from.
@@ -150,14 +147,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "onboarding.middleware.gatekeeper.Gatekeeper",
     "onboarding.middleware.limits.FormLimitsMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
-ASGI_APPLICATION = "portal.asgi.application"
-WSGI_APPLICATION = "portal.wsgi.application"
 
 TEMPLATES = [
     {
