@@ -35,6 +35,7 @@ The portal is ready: {stack.address}
   Sign in as an account owner   {OWNER.email}   {OWNER.password}
   or as infosec staff           {STAFF.email}   {STAFF.password}
     They need a second factor. Put this key into an authenticator app:  {STAFF.authenticator_seed}
+    (or a passkey of their own, at {stack.address.replace("127.0.0.1", "localhost")}: passkeys need a name),
     or let the terminal say the present code:  {sys.executable} -m demo.people code
 
   AWS accounts in the stand-in cloud (its clock runs {options.speed:g} times as fast):
