@@ -7,7 +7,9 @@ exactly that environment and that database tries to open it by every means that 
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -68,6 +70,18 @@ def test_whatever_the_web_process_has_does_not_open_what_it_sealed(stack: Stack,
 def test_the_same_program_opens_it_with_the_workers_key(stack: Stack, handed_over: None) -> None:
     """Else the attack would prove nothing."""
     assert "boxes=1 opened=1" in attack(stack, "worker")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_the_running_server_refuses_a_body_larger_than_any_form(stack: Stack, declared: bool) -> None:
+    server = HTTPConnection(urlsplit(stack.address).netloc, timeout=20)
+    body = iter([b"x" * 60_000] * 2)
+    headers = {"Content-Length": "120000"} if declared else {"Transfer-Encoding": "chunked"}
+    server.request("POST", "/accounts/login/", body, headers, encode_chunked=not declared)
+    answer = server.getresponse()
+    assert answer.status == 413
+    assert "default-src 'none'" in (answer.headers["Content-Security-Policy"] or "")
+    server.close()
 
 
 @pytest.mark.parametrize("name", ["CUSTODY_PRIVATE_KEYS", "AUDIT_KEYS"])
