@@ -14,10 +14,10 @@ from onboarding.progress.acts import Act, may_be_cancelled, next_act, waiting_fo
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.headlines import headline_of
 from onboarding.progress.regions import RegionCounts, RegionRow, count_regions, region_rows
-from onboarding.progress.stages import StageProgress, stages_of
+from onboarding.progress.stages import StageProgress, has_step_failed, stages_of
 from onboarding.progress.telling import Told, tell
 from onboarding.progress.usable_access import command_after
-from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
+from onboarding.states import RegionState, RunStatus, StepKind
 from onboarding.stored import survey_from_json
 
 TIMELINE_LENGTH = 120
@@ -113,8 +113,7 @@ def progress_of(
         failed_steps=tuple(
             (step, trouble_of(step.reason_code, step.failure))
             for step in steps
-            if step.status in {StepStatus.FAILED, StepStatus.REFUSED}
-            and step.kind not in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
+            if has_step_failed(step) and step.kind not in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
         ),
         act=next_act(run.account, run),
         waiting_for=waiting_for(run),

@@ -7,7 +7,8 @@ from datetime import datetime
 from onboarding.models import RegionReading, Step
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.places import place_of
-from onboarding.states import RegionOutcome, RegionState, StepKind, StepStatus
+from onboarding.progress.stages import has_step_failed
+from onboarding.states import RegionOutcome, RegionState, StepKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _row(region: str, reading: RegionReading | None, steps: Sequence[Step]) -> R
 
 def _is_failed_trail(step: Step) -> bool:
     is_about_the_trail = step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
-    return is_about_the_trail and step.status in {StepStatus.FAILED, StepStatus.REFUSED}
+    return is_about_the_trail and has_step_failed(step)
 
 
 def _trouble(reading: RegionReading, failed: Step | None) -> Trouble | None:

@@ -40,6 +40,7 @@ class StageProgress:
 
 
 _FAILED = {StepStatus.FAILED, StepStatus.REFUSED}
+CANCELLED = "cancelled_by_owner"
 _STOPPED_RUNS = {RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.PARTLY_DONE}
 
 
@@ -80,7 +81,7 @@ def _stage(run: Run, stage: Stage, steps: Sequence[Step], is_planned: bool) -> S
     return StageProgress(
         stage=stage,
         state=state,
-        settled=sum(step.is_settled for step in counted),
+        settled=sum(step.is_settled and not is_given_up(step) for step in counted),
         total=len(counted),
         started_at=min(started, default=None),
         finished_at=_end(run, state, max(finished, default=None)),
@@ -99,14 +100,23 @@ def _state(run: Run, steps: Sequence[Step], *, is_planned: bool) -> StageState:
     if not steps:
         is_approved = bool(run.approved_digest) or run.status in {RunStatus.VERIFYING, RunStatus.VERIFIED}
         return StageState.NOT_NEEDED if is_planned and is_approved else StageState.WAITING
-    if all(step.is_settled for step in steps):
-        return StageState.FAILED if any(step.status in _FAILED for step in steps) else StageState.FINISHED
-    if run.status in _STOPPED_RUNS:
-        has_failed = any(step.status in _FAILED for step in steps)
+    has_failed = any(has_step_failed(step) for step in steps)
+    if all(step.is_settled and not is_given_up(step) for step in steps):
+        return StageState.FAILED if has_failed else StageState.FINISHED
+    if run.status in _STOPPED_RUNS or any(is_given_up(step) for step in steps):
         return StageState.FAILED if has_failed else StageState.STOPPED
     if any(step.status == StepStatus.WORKING or step.is_settled for step in steps):
         return StageState.WORKING
     return StageState.WAITING
+
+
+def is_given_up(step: Step) -> bool:
+    """Whether the run was cancelled before the step came to its end: nothing has gone wrong with it."""
+    return step.status in _FAILED and step.reason_code == CANCELLED
+
+
+def has_step_failed(step: Step) -> bool:
+    return step.status in _FAILED and not is_given_up(step)
 
 
 def _is_regional(step: Step) -> bool:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from onboarding.models import Event
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.places import place_of
+from onboarding.progress.stages import CANCELLED
 from onboarding.states import GrantKind, RunStatus, StepKind, StepStatus
 
 # What the owner hears when a run arrives in a status.
@@ -128,7 +129,8 @@ def _step_words(event: Event) -> str:
     if status == StepStatus.FINISHED:
         return _FINISHED[kind]() % names
     if status in {StepStatus.FAILED, StepStatus.REFUSED}:
-        return _FAILED[kind]() % names
+        # A cancelled run leaves many steps undone. That it was cancelled is told once.
+        return "" if data.get("reason_code") == CANCELLED else _FAILED[kind]() % names
     # Regions are many, and the board shows how each is doing.
     if kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}:
         return ""

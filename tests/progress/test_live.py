@@ -151,3 +151,14 @@ def test_only_the_two_roles_are_named_of_a_stacks_outputs() -> None:
     roles = step(StepKind.DEPLOY_ROLES, Stage.ROLES, StepStatus.FINISHED, "us-west-2", outputs=outputs)
     named = progress_of(run(), [roles], [], []).role_arns
     assert [arn for _, arn in named] == ["arn:aws:iam::484535289196:role/audit"]
+
+
+def test_what_a_cancelled_run_left_undone_has_not_failed() -> None:
+    given_up = trail("us-east-1", StepStatus.REFUSED, reason_code="cancelled_by_owner")
+    steps = [given_up, trail("us-west-2", StepStatus.FINISHED)]
+    readings = [reading("us-east-1", RegionState.LOGGING)]
+    progress = progress_of(run(RunStatus.CANCELLED), steps, readings, [])
+    trails = next(one for one in progress.stages if one.stage == Stage.TRAILS)
+    assert (trails.state, trails.settled, trails.total) == (StageState.STOPPED, 1, 2)
+    assert [row.state for row in progress.regions] == [RegionState.LOGGING, RegionState.WAITING]
+    assert (progress.counts.failed, progress.failed_steps) == (0, ())

@@ -105,6 +105,11 @@ def test_what_the_board_shows_or_nobody_knows_is_no_line(kind: str) -> None:
     assert telling.tell([Event(number=1, kind=kind, data={})]) == ()
 
 
+def test_what_a_cancelled_run_left_undone_is_not_told_step_by_step() -> None:
+    data = {"kind_of_step": "verify_region", "status": "refused", "reason_code": "cancelled_by_owner"}
+    assert telling.tell([Event(number=1, kind="step.status", region="eu-central-1", data=data)]) == ()
+
+
 def test_a_region_without_a_known_place_is_called_by_its_code() -> None:
     assert place_of("eu-central-1") == "Frankfurt"
     assert place_of("xx-moon-1") == ""
