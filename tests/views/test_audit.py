@@ -1,11 +1,11 @@
 """Owners read their account's part, auditors all of it, nobody else any; and both can take it away."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 from django.test import Client
@@ -33,7 +33,7 @@ def lines_of(client: Client, name: str, *words: str) -> list[dict[str, object]]:
         parts = cast("AsyncIterator[bytes]", cast("StreamingHttpResponse", answer).streaming_content)
         return b"".join([part async for part in parts])
 
-    return [json.loads(line) for line in asyncio.new_event_loop().run_until_complete(gather()).splitlines()]
+    return [json.loads(line) for line in async_to_sync(gather)().splitlines()]
 
 
 def test_an_owner_reads_what_happened_to_their_account(
