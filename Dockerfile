@@ -30,6 +30,8 @@ CMD ["uvicorn", "portal.asgi:application", "--host", "0.0.0.0", "--port", "8000"
 
 FROM portal AS demo
 COPY demo demo
+# How the stand-in is steered; the stand-in itself has an image of its own.
+COPY sandbox/__init__.py sandbox/client.py sandbox/
 
 FROM ${PYTHON_IMAGE} AS sandbox
 RUN useradd --system --no-create-home --uid 10001 sandbox

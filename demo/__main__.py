@@ -25,9 +25,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _introduce(stack: Stack, options: Options) -> None:
-    accounts = [
-        account for account in stack.cloud.ask("GET", "accounts")["accounts"] if account["role"] == "owner"
-    ]
+    accounts = [account for account in stack.cloud.accounts() if account["role"] == "owner"]
     listed = "\n".join(f"    {account['number']}  {account['name']}" for account in accounts)
     print(f"""
 The portal is ready: {stack.address}
@@ -41,7 +39,7 @@ The portal is ready: {stack.address}
   AWS accounts in the stand-in cloud (its clock runs {options.speed:g} times as fast):
 {listed}
 
-  To play the account's owner at AWS, open the stand-in's console: {stack.cloud.address}/_sandbox/
+  To play the account's owner at AWS, open the stand-in's console: {stack.cloud.url}/_sandbox/
   Choose the account there. Either create the hand-over role from the template that the portal gives you,
   then go on in the portal; or get temporary credentials there and paste those into the portal.
 

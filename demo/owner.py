@@ -8,27 +8,23 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from demo.cloud import StandIn
+from sandbox.client import Sandbox
 
 
 class Owner:
     """The owner of one account of the stand-in cloud."""
 
-    def __init__(self, cloud: StandIn, account: str) -> None:
+    def __init__(self, cloud: Sandbox, account: str) -> None:
         self.cloud = cloud
         self.account = account
-        keys = cloud.credentials("role", account=account)
+        keys: dict[str, Any] = cloud.credentials(account=account).for_boto3()
         # One session for all clients: each loads its services' models once.
-        self._session = boto3.session.Session(
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
+        self._session = boto3.session.Session(**keys)
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = Lock()
 
     def enabled_regions(self) -> tuple[str, ...]:
-        known = self.cloud.ask("GET", "accounts")["accounts"]
+        known = self.cloud.accounts()
         return tuple(
             next(account["enabled_regions"] for account in known if account["number"] == self.account)
         )
@@ -39,7 +35,7 @@ class Owner:
                 make: Any = self._session.client
                 config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
                 self._clients[service, region] = make(
-                    service, region_name=region, endpoint_url=self.cloud.address, config=config
+                    service, region_name=region, endpoint_url=self.cloud.url, config=config
                 )
             return self._clients[service, region]
 

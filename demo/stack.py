@@ -19,8 +19,8 @@ from urllib.request import urlopen
 from nacl.encoding import Base64Encoder
 from nacl.public import PrivateKey
 
-from demo.cloud import StandIn
 from demo.processes import Processes, free_port
+from sandbox.client import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -49,7 +49,7 @@ class Stack:
     """A running portal: its address, the stand-in that it works on, and its processes."""
 
     address: str
-    cloud: StandIn
+    cloud: Sandbox
     processes: Processes
     environments: Mapping[str, dict[str, str]]
 
@@ -75,13 +75,13 @@ def _common_environment(options: Options, redis_url: str) -> dict[str, str]:
     }
 
 
-def _environments(options: Options, redis_url: str, cloud: StandIn) -> dict[str, dict[str, str]]:
+def _environments(options: Options, redis_url: str, cloud: Sandbox) -> dict[str, dict[str, str]]:
     """Each process's environment: the web side has neither the private key nor an AWS identity."""
     common = _common_environment(options, redis_url)
     private = PrivateKey.generate()
     public_key = private.public_key.encode(Base64Encoder).decode()
     worker_role = tomllib.loads(COMPANY_FILE.read_text())["portal"]["worker_principal_arn"]
-    identity = cloud.credentials("worker", role_arn=worker_role, duration_seconds=12 * 3600)
+    identity = cloud.credentials(kind="worker", role_arn=worker_role, duration_seconds=12 * 3600)
     return {
         "web": common | {"CUSTODY_PUBLIC_KEY": public_key},
         "worker": common
@@ -89,10 +89,8 @@ def _environments(options: Options, redis_url: str, cloud: StandIn) -> dict[str,
             "CUSTODY_PUBLIC_KEY": public_key,
             "CUSTODY_PRIVATE_KEYS": private.encode(Base64Encoder).decode(),
             "AUDIT_KEYS": b64encode(token_bytes(32)).decode(),
-            "AWS_ENDPOINT_URL": cloud.address,
-            "AWS_ACCESS_KEY_ID": identity["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": identity["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": identity["SessionToken"],
+            **identity.for_environment(),
+            "AWS_ENDPOINT_URL": cloud.url,
             "AWS_DEFAULT_REGION": "us-west-2",
             # botocore must not look for another identity anywhere else.
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -122,9 +120,9 @@ def start_redis(processes: Processes, directory: Path) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-def start_cloud(processes: Processes, options: Options) -> StandIn:
+def start_cloud(processes: Processes, options: Options) -> Sandbox:
     """Start the stand-in cloud with the demo's three accounts."""
-    cloud = StandIn(f"http://127.0.0.1:{options.cloud_port}")
+    cloud = Sandbox(f"http://127.0.0.1:{options.cloud_port}")
     command = [SANDBOX_PYTHON, "-m", "sandbox", "--port", str(options.cloud_port), "--seed", "demo"]
     tuning = ["--speed", str(options.speed), "--log-delivery-seconds", str(options.log_delivery_seconds)]
     processes.start(

@@ -7,14 +7,14 @@ import json
 import sys
 import tomllib
 
-from demo.cloud import StandIn
 from demo.stack import COMPANY_FILE
+from sandbox.client import Sandbox
 
 
 def main(address: str) -> None:
     role = tomllib.loads(COMPANY_FILE.read_text())["portal"]["worker_principal_arn"]
-    identity = StandIn(address).credentials("worker", role_arn=role, duration_seconds=3600)
-    print(json.dumps({"Version": 1} | {name: value for name, value in identity.items() if name != "Arn"}))
+    identity = Sandbox(address).credentials(kind="worker", role_arn=role, duration_seconds=3600)
+    print(json.dumps({"Version": 1, **identity.for_json()}))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ keys = cloud.credentials(account="484535289196", kind="session")
 """
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -48,6 +47,16 @@ class Credentials:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def for_json(self) -> dict[str, str]:
+        """In the words of STS and of `credential_process`."""
+        found = {
+            "AccessKeyId": self.access_key_id,
+            "SecretAccessKey": self.secret_access_key,
+            "SessionToken": self.session_token,
+            "Expiration": self.expiration,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -97,17 +106,12 @@ class Sandbox:
         except urllib.error.HTTPError as error:
             raise SandboxError(json.load(error).get("error", str(error))) from None
 
-    def wait_until_ready(self, seconds: float = 30) -> None:
-        """Return once it serves; TimeoutError otherwise."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                self._ask("GET", "health")
-            except (OSError, SandboxError):
-                time.sleep(0.05)
-            else:
-                return
-        raise TimeoutError(f"No stand-in cloud at {self.url}.")
+    def is_ready(self) -> bool:
+        """Whether it serves, with everything seeded."""
+        try:
+            return bool(self._ask("GET", "health")["ready"])
+        except (OSError, SandboxError, ValueError):
+            return False
 
     def reset(self, *, bare: bool = False) -> None:
         """Forget everything and seed the central side again; `bare` leaves even that out."""

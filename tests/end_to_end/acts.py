@@ -32,7 +32,7 @@ def create_role_at_the_console(page: Page, stack: Stack, number: str) -> None:
     external_id = page.locator("#external-id").inner_text()
     until = page.locator("dt:text-is('Until') + dd").inner_text()
     console = page.context.new_page()
-    console.goto(f"{stack.cloud.address}/_sandbox/")
+    console.goto(f"{stack.cloud.url}/_sandbox/")
     console.locator(f"a[href$='/accounts/{number}']").first.click()
     console.fill("#template", template)
     console.fill("#external_id", external_id)
@@ -45,7 +45,7 @@ def create_role_at_the_console(page: Page, stack: Stack, number: str) -> None:
 def credentials_from_the_console(page: Page, stack: Stack, number: str) -> str:
     """The lines that the console shows, to be pasted."""
     console = page.context.new_page()
-    console.goto(f"{stack.cloud.address}/_sandbox/console/accounts/{number}")
+    console.goto(f"{stack.cloud.url}/_sandbox/console/accounts/{number}")
     console.get_by_role("button", name="Get credentials").click()
     lines = console.locator("#exports").inner_text()
     console.close()

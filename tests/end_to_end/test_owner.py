@@ -89,7 +89,7 @@ def test_without_javascript_an_owner_finishes_with_pasted_credentials(
 ) -> None:
     page = page_without_javascript
     number = "616161616161"
-    stack.cloud.ask("POST", "accounts", {"number": number, "name": "Another team"})
+    stack.cloud.account(number, name="Another team")
     acts.sign_in(page, stack)
     acts.register(page, stack, number, "Another team")
     page.get_by_role("link", name="With temporary credentials").click()

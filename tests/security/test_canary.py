@@ -71,7 +71,7 @@ class Scene:
 
     def keys(self, account: str, kind: str = "role") -> dict[str, str]:
         """Credentials as an owner has them; their secrets are marks from now on."""
-        keys = self.stack.cloud.credentials(kind, account=account)
+        keys = self.stack.cloud.credentials(kind=kind, account=account).for_json()
         name = f"{kind} {len(self.secrets)} of {account}"
         self.secrets[f"the secret key of {name}"] = keys["SecretAccessKey"]
         if "SessionToken" in keys:
@@ -161,14 +161,12 @@ def fail(scene: Scene) -> None:
     wait_for(visitor, run, "planned", on_the_way=("draft", "surveying"))
     fault = {"service": "cloudformation", "action": "CreateStack", "account": FAILED, "status": 403}
     echo = ECHO.format(token=keys["SessionToken"])
-    number = cloud.ask(
-        "POST", "faults", {**fault, "kind": "refuse", "code": "SignatureDoesNotMatch", "message": echo}
-    )["number"]
+    number = cloud.fault(**fault, kind="refuse", code="SignatureDoesNotMatch", message=echo)
     approve(visitor, run)
     wait_for(visitor, run, "needs_access", on_the_way=("running",))
     scene.look_around("after AWS repeated the token")
-    cloud.ask("DELETE", f"faults/{number}")
-    cloud.ask("POST", "faults", {**fault, "kind": "access-denied"})
+    cloud.clear_faults(number)
+    cloud.fault(**fault, kind="access-denied")
     again = paste(visitor, FAILED, as_lines(scene.keys(FAILED)))
     if status_of(visitor.visit(again)) == "planned":
         approve(visitor, again)
@@ -178,7 +176,7 @@ def fail(scene: Scene) -> None:
 
 def cancel(scene: Scene) -> None:
     visitor = scene.owner
-    scene.stack.cloud.ask("POST", "accounts", {"number": CANCELLED, "name": "To be cancelled"})
+    scene.stack.cloud.account(CANCELLED, name="To be cancelled")
     register(visitor, CANCELLED)
     run = paste(visitor, CANCELLED, as_lines(scene.keys(CANCELLED)))
     wait_for(visitor, run, "planned", on_the_way=("draft", "surveying"))

@@ -41,7 +41,7 @@ def handed_over(stack: Stack) -> None:
     visitor.send("/register/", number=ACCOUNT, name="An account", contact_email=OWNER.email)
     page = f"/aws/{ACCOUNT}/hand-over/credentials/"
     visitor.visit(page)
-    visitor.send(page, pasted=as_lines(stack.cloud.credentials("role", account=ACCOUNT)))
+    visitor.send(page, pasted=as_lines(stack.cloud.credentials(account=ACCOUNT).for_json()))
     assert "/runs/" in visitor.address, visitor.words()
 
 
