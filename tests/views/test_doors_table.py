@@ -241,6 +241,12 @@ def test_every_address_has_its_rows() -> None:
     assert absent == with_object, "what names an object has a row for an absent one too"
 
 
+def test_a_new_address_without_a_row_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ADDRESSES", [*ADDRESSES, ("made-up", "made-up", "made-up/")])
+    with pytest.raises(AssertionError, match=r"add it to doors\.txt"):
+        test_every_address_has_its_rows()
+
+
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if not row[1].startswith("events")], ids=lambda row: " ".join(row[:2])
 )
