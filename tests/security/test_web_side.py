@@ -75,7 +75,8 @@ def test_the_same_program_opens_it_with_the_workers_key(stack: Stack, handed_ove
 @pytest.mark.parametrize("declared", [True, False])
 def test_the_running_server_refuses_a_body_larger_than_any_form(stack: Stack, declared: bool) -> None:
     server = HTTPConnection(urlsplit(stack.address).netloc, timeout=20)
-    body = iter([b"x" * 60_000] * 2)
+    # Declared, it is refused before any of it is sent: who went on sending would find a closed door.
+    body: Iterator[bytes] = iter([] if declared else [b"x" * 60_000] * 2)
     headers = {"Content-Length": "120000"} if declared else {"Transfer-Encoding": "chunked"}
     server.request("POST", "/accounts/login/", body, headers, encode_chunked=not declared)
     answer = server.getresponse()
