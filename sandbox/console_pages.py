@@ -96,7 +96,8 @@ def _handover_form(account: Account) -> str:
     company, here = seeds.company(), f"/_sandbox/console/accounts/{account.number}"
     return f"""<section class="card" id="handover"><h2>Hand the account over with a role</h2>
 <p class="hint">Paste the hand-over template that the wizard gives you as a file. It is filled in already,
-so the two fields below it may stay empty. It becomes the stack {escape(company.handover_stack_name)} in {escape(company.home_region)}.</p>
+so the two fields below it may stay empty. It becomes the stack
+{escape(company.handover_stack_name)} in {escape(company.home_region)}.</p>
 <form method="post" action="{here}/handover">
 <label for="template">Hand-over template</label><textarea id="template" name="template" rows="5"></textarea>
 <div class="row"><div><label for="external_id">ExternalId</label>
