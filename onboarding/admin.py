@@ -110,7 +110,7 @@ class GrantAdmin(ReadOnly):
 
 @admin.register(Run)
 class RunAdmin(ReadOnly):
-    list_display = ("id", "account", "status", "reason_code", "status_since", "deadline_at")
+    list_display = ("id", "account", "status", "reason_code", "status_since", "finished_at")
     list_select_related = ("account",)
     list_filter = ("status",)
     search_fields = ("account__number", "account__name")

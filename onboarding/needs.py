@@ -109,12 +109,6 @@ def needs_of(
     return (*_survey(place), *_removal(place, old_stack_ids), *_roles(place), *_trails(place))
 
 
-def for_stages(needs: Iterable[Need], stages: Iterable[Stage]) -> tuple[Need, ...]:
-    """The needs of these stages, and of looking round, which every run begins with."""
-    wanted = {Stage.SURVEY, *stages}
-    return tuple(need for need in needs if need.stage in wanted)
-
-
 def policy_of(company: Company, account: str) -> dict[str, Any]:
     """The whole permission policy of a hand-over role, for those who make it in another way."""
     needs = needs_of(company, account)

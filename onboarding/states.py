@@ -138,6 +138,7 @@ class StepStatus(TextChoices):
 
 
 SETTLED_STEP_STATUSES = frozenset({StepStatus.FINISHED, StepStatus.FAILED, StepStatus.REFUSED})
+UNSETTLED_STEP_STATUSES = frozenset(set(StepStatus) - SETTLED_STEP_STATUSES)
 
 
 class Condition(TextChoices):

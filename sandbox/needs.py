@@ -68,10 +68,6 @@ def _arn(service: str, resource: str, *, region: bool = True) -> str:
     return f"arn:aws:{service}:{get_region() if region else ''}:{get_account_id()}:{resource}"
 
 
-def _policy_names(properties: Record) -> set[str]:
-    return {str(p.get("PolicyName")) for p in properties.get("Policies") or []}
-
-
 def _documents(properties: Record) -> dict[str, Any]:
     return {str(p.get("PolicyName")): p.get("PolicyDocument") for p in properties.get("Policies") or []}
 

@@ -62,9 +62,7 @@ ListTagsForResource
 
 OFFERED: dict[str, frozenset[str]] = {
     "iam": frozenset(_IAM.split()),
-    "sts": frozenset(
-        ["GetCallerIdentity", "AssumeRole", "GetSessionToken", "GetFederationToken", "GetAccessKeyInfo"]
-    ),
+    "sts": frozenset(_STS.split()),
     "cloudformation": frozenset(_CLOUDFORMATION.split()),
     "cloudtrail": frozenset(_CLOUDTRAIL.split()),
     "s3": frozenset(_S3.split()),

@@ -156,7 +156,6 @@ _STACK_IS_ABSENT = re.compile(r"\bdoes not exist\b")
 _STACK_IS_NOT_READY = re.compile(
     r"cannot be deleted while|can ?not be updated|cannot be updated|TerminationProtection is enabled"
 )
-_MISSING_ACTION = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9-]+:[A-Za-z0-9]+)")
 
 # From here on a message repeats what we sent: headers, and with them the session token.
 _REPEATS_THE_REQUEST = re.compile(
@@ -215,12 +214,6 @@ def _kind_of_status(http_status: int) -> FailureKind:
             return FailureKind.UNREACHABLE
         case _:
             return FailureKind.UNKNOWN
-
-
-def missing_action(failure: Failure) -> str:
-    """The action that a denial names, as "service:Action"; empty where it names none."""
-    found = _MISSING_ACTION.search(failure.message)
-    return found["action"] if found else ""
 
 
 def translate(error: Exception, *, service: str = "", operation: str = "", region: str = "") -> Failure:

@@ -84,7 +84,7 @@ def _check_trust(grant: Grant, role: RoleHandOver) -> None:
             raise NotYet
         failure = report.failure or Failure(FailureKind.DENIED, "AccessDenied", "", "sts", "AssumeRole")
         raise AccessRefused("role_not_assumable", failure)
-    if not (report.wrong_refused and report.none_refused):
+    if not report.is_safe:
         raise _refused("role_without_external_id", "The role can be assumed without its ExternalId.")
 
 

@@ -9,7 +9,7 @@ from onboarding.models import Run, Step, history
 from onboarding.models.stages import close_all, next_stage, open_stage
 from onboarding.observed import Failure
 from onboarding.states import (
-    SETTLED_STEP_STATUSES,
+    UNSETTLED_STEP_STATUSES,
     WRITING_STAGES,
     RegionState,
     RunStatus,
@@ -18,8 +18,6 @@ from onboarding.states import (
     StepStatus,
 )
 from onboarding.stored import failure_from_json
-
-_UNSETTLED = frozenset(set(StepStatus) - SETTLED_STEP_STATUSES)
 
 
 def settle(
@@ -46,7 +44,9 @@ def settle_within(
     **fields: object,
 ) -> None:
     """The same inside a transaction that holds the run already."""
-    if history.move_step(step, to, expect=_UNSETTLED, reason_code=reason_code, failure=failure, **fields):
+    if history.move_step(
+        step, to, expect=UNSETTLED_STEP_STATUSES, reason_code=reason_code, failure=failure, **fields
+    ):
         go_on(run, Stage(step.stage))
 
 
@@ -87,11 +87,13 @@ def _leave_the_account(run: Run) -> None:
     roles = run.steps.filter(kind=StepKind.DEPLOY_ROLES).first()
     if roles is not None and roles.status != StepStatus.FINISHED:
         # Nothing can be looked at from outside without the audit role.
-        for step in run.steps.filter(stage=Stage.VERIFY, status__in=_UNSETTLED):
+        for step in run.steps.filter(stage=Stage.VERIFY, status__in=UNSETTLED_STEP_STATUSES):
             _refuse_verification(run, step, roles.reason_code, failure_from_json(roles.failure))
     for trail in run.steps.filter(kind=StepKind.REGION_TRAIL).exclude(status=StepStatus.FINISHED):
         # No log can be expected from a region whose trail is known to be missing.
-        for step in run.steps.filter(kind=StepKind.VERIFY_REGION, region=trail.region, status__in=_UNSETTLED):
+        for step in run.steps.filter(
+            kind=StepKind.VERIFY_REGION, region=trail.region, status__in=UNSETTLED_STEP_STATUSES
+        ):
             _refuse_verification(run, step, trail.reason_code, failure_from_json(trail.failure))
     if next_stage(run) is None:
         _finish(run)
@@ -100,7 +102,9 @@ def _leave_the_account(run: Run) -> None:
 
 
 def _refuse_verification(run: Run, step: Step, reason_code: str, failure: Failure | None) -> None:
-    history.move_step(step, StepStatus.REFUSED, expect=_UNSETTLED, reason_code=reason_code, failure=failure)
+    history.move_step(
+        step, StepStatus.REFUSED, expect=UNSETTLED_STEP_STATUSES, reason_code=reason_code, failure=failure
+    )
     if step.kind == StepKind.VERIFY_REGION:
         readings.mark(run, step.region, RegionState.FAILED, reason_code=reason_code, failure=failure)
 
@@ -152,8 +156,8 @@ def _finish_cancelling(run: Run) -> None:
 
 
 def _refuse_unsettled(run: Run, reason_code: str) -> None:
-    for step in run.steps.filter(status__in=_UNSETTLED).order_by("ordinal"):
-        history.move_step(step, StepStatus.REFUSED, expect=_UNSETTLED, reason_code=reason_code)
+    for step in run.steps.filter(status__in=UNSETTLED_STEP_STATUSES).order_by("ordinal"):
+        history.move_step(step, StepStatus.REFUSED, expect=UNSETTLED_STEP_STATUSES, reason_code=reason_code)
 
 
 def stop_watching(run: Run) -> None:
@@ -164,6 +168,6 @@ def stop_watching(run: Run) -> None:
 
 def stop_verifying(run: Run) -> None:
     """What isn't verified by now isn't verified."""
-    for step in run.steps.filter(status__in=_UNSETTLED).order_by("ordinal"):
+    for step in run.steps.filter(status__in=UNSETTLED_STEP_STATUSES).order_by("ordinal"):
         _refuse_verification(run, step, "took_too_long", None)
     _finish(run)

@@ -17,7 +17,15 @@ from onboarding.engine.causes import failure_from_reason, failure_of
 from onboarding.engine.claims import Work, holding, make_due
 from onboarding.models import Run, Step, history
 from onboarding.observed import Failure, Stack, Trail
-from onboarding.states import Condition, FailureKind, RegionState, Stage, StepKind, StepStatus
+from onboarding.states import (
+    UNSETTLED_STEP_STATUSES,
+    Condition,
+    FailureKind,
+    RegionState,
+    Stage,
+    StepKind,
+    StepStatus,
+)
 
 _LIVE = frozenset({Condition.LIVE, Condition.LIVE_AFTER_FAILED_UPDATE})
 
@@ -146,9 +154,9 @@ def _told_by_function(parent: Step | None, region: str) -> str:
 
 def _tell_parent(run: Run) -> None:
     """The last settled region lets the parent's step finish."""
-    open_regions = run.steps.filter(kind=StepKind.REGION_TRAIL, status__in=["waiting", "working"])
+    open_regions = run.steps.filter(kind=StepKind.REGION_TRAIL, status__in=UNSETTLED_STEP_STATUSES)
     if (
         not open_regions.exists()
-        and run.steps.filter(kind=StepKind.DEPLOY_TRAILS, status__in=["waiting", "working"]).exists()
+        and run.steps.filter(kind=StepKind.DEPLOY_TRAILS, status__in=UNSETTLED_STEP_STATUSES).exists()
     ):
         make_due(run, Stage.TRAILS, "")

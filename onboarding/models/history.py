@@ -26,13 +26,12 @@ from onboarding.states import (
     OPEN_RUN_STATUSES,
     SETTLED_RUN_STATUSES,
     SETTLED_STEP_STATUSES,
+    UNSETTLED_STEP_STATUSES,
     RunStatus,
     StepStatus,
     may_follow,
 )
 from onboarding.stored import failure_as_json
-
-UNSETTLED_STEP_STATUSES = frozenset(set(StepStatus) - SETTLED_STEP_STATUSES)
 
 # A change of one of these is worth telling people; of the others (tokens, counts, times) it isn't.
 _TOLD_OF_A_STEP = ("status", "last_move", "aws_status", "reason_code")
@@ -77,9 +76,9 @@ def move_run(
 ) -> bool:
     """Move a run to another status if it still stands in one of `expect`; False, and nothing done, otherwise.
 
-    `fields` are further columns to set with it. `deadline_at` belongs to a status and is cleared unless
-    given. `by_id` is the user whose act it was. `run` is brought up to date in place. Raises ValueError for a
-    move that `states.RUN_TRANSITIONS` doesn't know, as that is a mistake in the program and not a race.
+    `fields` are further columns to set with it. `by_id` is the user whose act it was. `run` is brought up to
+    date in place. Raises ValueError for a move that `states.RUN_TRANSITIONS` doesn't know, as that is a
+    mistake in the program and not a race.
     """
     for before in expect:
         if not may_follow(before, to):
@@ -90,7 +89,6 @@ def move_run(
             return False
         now = timezone.now()
         changes: dict[str, Any] = {
-            "deadline_at": None,
             **fields,
             "status": to,
             "status_since": now,

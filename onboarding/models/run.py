@@ -59,9 +59,8 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    # The status last changed, and nothing may stand still for longer than this.
+    # How long a status may last, engine.deadlines says.
     status_since = models.DateTimeField(auto_now_add=True)
-    deadline_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = RunQuerySet.as_manager()

@@ -30,7 +30,6 @@ class Step(models.Model):
     # A deployed stack's outputs: role ARNs and the like.
     outputs = models.JSONField(default=dict, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    deadline_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -149,7 +149,6 @@ def test_a_failure_keeps_what_is_needed_to_look_it_up() -> None:
     assert failure == Failure(
         Kind.DENIED, "AccessDenied", message, "cloudformation", "DescribeStacks", "eu-west-1", "4f6b"
     )
-    assert errors.missing_action(failure) == "cloudformation:DescribeStacks"
 
 
 WITHOUT_ANSWER: list[tuple[Exception, Kind]] = [

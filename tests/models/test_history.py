@@ -91,7 +91,7 @@ def test_an_earlier_reason_does_not_outlive_its_status(run: Run) -> None:
     )
     move_run(run, RunStatus.SURVEYING, expect=[RunStatus.NEEDS_ACCESS])
     stored = Run.objects.get(pk=run.pk)
-    assert (stored.reason_code, stored.failure, stored.deadline_at) == ("", None, None)
+    assert (stored.reason_code, stored.failure) == ("", None)
 
 
 def test_a_step_tells_what_people_see_and_keeps_the_rest_to_itself(step: Step) -> None:
