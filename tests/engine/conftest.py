@@ -1,15 +1,9 @@
 """A stand-in cloud in a process of its own, a worker's identity in it, and owners who hand accounts over."""
 
-import os
-import queue
-import re
-import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -25,60 +19,18 @@ from onboarding.models import AwsAccount, Run
 from onboarding.services import accounts, approval, hand_over
 from onboarding.views.hand_over_kit import kit_for
 from sandbox.client import Credentials, Request, Sandbox
-
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-sandbox" / "bin" / "python"
+from tests.stand_in import running_stand_in
 
 # Of 18 regions most tests have all but these skipped: every path is there, and a run takes seconds.
 FEW_REGIONS = ("eu-north-1", "us-east-1", "us-west-2")
 OPTIONS = ("--speed", "100", "--log-delivery-seconds", "60")
 
 
-def start_stand_in(*options: str) -> tuple[subprocess.Popen[str], str]:
-    """A stand-in on a free port, and its address once it is ready."""
-    process = subprocess.Popen(
-        [PYTHON, "-m", "sandbox", "--port", "0", *OPTIONS, *options],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-    )
-    lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read, args=(process, lines), daemon=True).start()
-    seen, until = "", time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            seen += lines.get(timeout=0.5)
-        except queue.Empty:
-            continue
-        if found := re.search(r"ready: (http://\S+)", seen):
-            return process, found[1]
-    process.kill()
-    raise RuntimeError(f"The stand-in cloud did not start:\n{seen}")
-
-
-def _read(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
-
-
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """Where this session's stand-in cloud listens."""
-    if not PYTHON.exists():
-        pytest.skip("the stand-in's environment .venv-sandbox is not installed")
-    process, address = start_stand_in()
-    try:
+    with running_stand_in(*OPTIONS) as address:
         yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from onboarding.engine.drive import drive
 from onboarding.models import Run, WorkItem
 from onboarding.services import cancelling
 from onboarding.states import RunStatus, StepKind, StepStatus
-from tests.engine.conftest import ROOT, Owner
+from tests.engine.conftest import Owner
+from tests.stand_in import ROOT
 
 OwnerOf = Callable[..., Owner]
 

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.client import Sandbox
-from tests.sandbox.conftest import PYTHON, ROOT, ClientFactory
+from tests.sandbox.conftest import ClientFactory
+from tests.stand_in import PYTHON, ROOT
 
 SLOW_TEMPLATE = (
     '{"Resources": {"One": {"Type": "AWS::SNS::Topic", "Properties": {}},'
