@@ -85,6 +85,15 @@ def test_the_example_environment_names_what_the_compose_file_demands() -> None:
     assert demanded <= demo
 
 
+def test_every_documented_setting_reaches_the_worker() -> None:
+    table = re.findall(r"(?m)^\| (`[A-Z_`, ]+`) \| ", (ROOT / "docs" / "operations.md").read_text())
+    documented = {name for row in table for name in re.findall(r"[A-Z_]+", row)}
+    worker = yaml.safe_load(COMPOSE.read_text())["services"]["worker"]["environment"]
+    assert "SECRET_KEY" in documented
+    # A container keeps no file unless it is given a place for it: its log has the audit log's end, too.
+    assert documented - set(worker) == {"AUDIT_HEAD_FILE"}
+
+
 def _stage(name: str) -> list[tuple[str, str]]:
     """The instructions of a stage of the Dockerfile, continued lines joined."""
     text = re.sub(r"\\\n\s*", " ", (ROOT / "Dockerfile").read_text())
