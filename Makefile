@@ -57,6 +57,10 @@ demo-check: .venv/demo .venv-sandbox/stamp ## Run one whole onboarding through t
 test: setup ## Run the tests: SQLite with an embedded Redis, then PostgreSQL with Redis, then a browser, as far as they are there
 	@$(BIN)/python -m tests.everything $(ARGS)
 
+.PHONY: bench
+bench: setup ## Measure what docs/ gives numbers for (ARGS=50000 for fewer records)
+	@$(BIN)/python -m bench.audit $(ARGS)
+
 .PHONY: lint
 lint: setup ## Check style, types, layers, templates, migrations, production settings and lock files
 	$(BIN)/ruff format --check --quiet
