@@ -48,10 +48,9 @@ _DURATIONS_SECONDS = (3600, 900)
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Which AWS-compatible endpoint is asked: None is AWS itself; `run` is shown in the user agent."""
+    """Which AWS-compatible endpoint is asked: None is AWS itself."""
 
     endpoint_url: str | None = None
-    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +172,6 @@ def _demand_content(*, parsed: dict[str, Any], model: Any, **_rest: Any) -> None
 
 
 def _config(cloud: Cloud) -> Config:
-    product = "onboarding-portal/0.1"
     # Typed as Any: the stubs of botocore don't know every option.
     make: Any = Config
     return cast(
@@ -183,7 +181,8 @@ def _config(cloud: Cloud) -> Config:
             read_timeout=READ_TIMEOUT_SECONDS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=10,
-            user_agent_extra=f"{product} run/{cloud.run}" if cloud.run else product,
+            # The run is named by the session, which CloudTrail shows beside it.
+            user_agent_extra="onboarding-portal/0.1",
             # An AWS_ENDPOINT_URL slipped into the environment would receive the owner's token.
             ignore_configured_endpoint_urls=True,
             # Not every endpoint has a host name for each bucket.

@@ -81,13 +81,12 @@ def test_tokens_come_from_regional_endpoints_whatever_the_environment_says(
     )
 
 
-def test_retries_and_time_outs_are_set_and_the_run_is_named() -> None:
-    config = session_from(Cloud(run="4f6b"), MADE_UP).client("cloudtrail", "eu-west-1").meta.config
+def test_retries_and_time_outs_are_set_and_the_portal_is_named() -> None:
+    config = session_from(Cloud(), MADE_UP).client("cloudtrail", "eu-west-1").meta.config
     settings: Any = config
     assert settings.retries == {"mode": "standard", "total_max_attempts": 3}
     assert (settings.connect_timeout, settings.read_timeout) == (3, 10)
     assert "onboarding-portal/" in settings.user_agent
-    assert "run/4f6b" in settings.user_agent
 
 
 def test_buckets_are_in_the_path_where_an_endpoint_is_given() -> None:
