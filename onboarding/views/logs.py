@@ -31,14 +31,15 @@ def logs(request: HttpRequest, number: str) -> HttpResponse:
 
 def _assume(storage: StorageSettings, number: str) -> str:
     role = f"arn:aws:iam::{storage.account_id}:role/{storage.reader_role_name.format(account=number)}"
-    return f"aws sts assume-role --role-arn {role} --role-session-name my-logs"
+    return f"aws sts assume-role --role-session-name my-logs \\\n  --role-arn {role}"
 
 
 def _fetch(storage: StorageSettings, number: str, region: str) -> str:
     logs = f"s3://{storage.bucket}/AWSLogs/{number}/CloudTrail/{region}/"
     return (
-        f"aws s3 ls --recursive --region {storage.bucket_region} {logs}\n"
-        f"aws s3 sync --region {storage.bucket_region} {logs} ./cloudtrail-{number}-{region}/"
+        f"aws s3 ls --recursive --region {storage.bucket_region} \\\n  {logs}\n"
+        f"aws s3 sync --region {storage.bucket_region} \\\n  {logs} \\\n"
+        f"  ./cloudtrail-{number}-{region}/"
     )
 
 
@@ -47,5 +48,6 @@ def _subscribe(storage: StorageSettings, number: str) -> str:
     return (
         f"aws sns subscribe --region {region} \\\n"
         f"  --topic-arn {storage.topic_arn} \\\n"
-        f"  --protocol sqs --notification-endpoint arn:aws:sqs:{region}:{number}:my-cloudtrail-logs"
+        f"  --protocol sqs \\\n"
+        f"  --notification-endpoint arn:aws:sqs:{region}:{number}:my-cloudtrail-logs"
     )

@@ -160,4 +160,7 @@ tellEnds(document);
 setInterval(() => { tellTimes(document); tellEnds(document); }, 1000);
 document.getElementById("error-summary")?.focus();
 const { events, after } = document.body.dataset;
-if (events) watch(events, after);
+if (events) {
+  showConnection("waiting");
+  watch(events, after);
+}
