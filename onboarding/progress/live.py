@@ -93,7 +93,7 @@ def progress_of(
     run: Run, steps: Sequence[Step], readings: Sequence[RegionReading], events: Sequence[Event]
 ) -> Progress:
     """The page's content, from rows already read. `events` newest first."""
-    regions = region_rows(readings, steps)
+    regions = region_rows(readings, steps, is_over=run.is_settled)
     counts = count_regions(regions)
     stages = stages_of(run, steps)
     told = tell(events)

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from onboarding.models import RegionReading, Step
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.places import place_of
@@ -16,6 +19,8 @@ class RegionRow:
     region: str
     place: str
     state: RegionState
+    # The state in words; nothing waits any more in a run that is over.
+    word: str | Promise
     # CloudFormation's word for the regional stack, the trail's name, and what AWS last said of it.
     stack_status: str
     trail: str
@@ -38,12 +43,16 @@ class RegionCounts:
     skipped: int
 
 
-def region_rows(readings: Iterable[RegionReading], steps: Sequence[Step]) -> tuple[RegionRow, ...]:
+def region_rows(
+    readings: Iterable[RegionReading], steps: Sequence[Step], *, is_over: bool = False
+) -> tuple[RegionRow, ...]:
     """A row for each region that was read or is to be worked in, by their codes; those left out come last."""
     by_region = {reading.region: reading for reading in readings}
     wanted = {step.region for step in steps if step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}}
     rows = [
-        _row(region, by_region.get(region), [step for step in steps if step.region == region])
+        _row(
+            region, by_region.get(region), [step for step in steps if step.region == region], is_over=is_over
+        )
         for region in sorted(wanted | by_region.keys())
     ]
     return tuple(sorted(rows, key=lambda row: row.state == RegionState.SKIPPED))
@@ -61,13 +70,15 @@ def count_regions(rows: Iterable[RegionRow]) -> RegionCounts:
     )
 
 
-def _row(region: str, reading: RegionReading | None, steps: Sequence[Step]) -> RegionRow:
+def _row(region: str, reading: RegionReading | None, steps: Sequence[Step], *, is_over: bool) -> RegionRow:
     failed = next((step for step in steps if _is_failed_trail(step)), None)
     if reading is None:
+        state = RegionState.FAILED if failed else RegionState.WAITING
         return RegionRow(
             region=region,
             place=place_of(region),
-            state=RegionState.FAILED if failed else RegionState.WAITING,
+            state=state,
+            word=_word(state, is_over=is_over),
             stack_status=failed.aws_status if failed else "",
             trail="",
             is_logging=None,
@@ -84,6 +95,7 @@ def _row(region: str, reading: RegionReading | None, steps: Sequence[Step]) -> R
         region=region,
         place=place_of(region),
         state=state,
+        word=_word(state, is_over=is_over),
         stack_status=reading.stack_status,
         trail=reading.trail_arn.rpartition("/")[2],
         is_logging=reading.is_logging,
@@ -93,6 +105,10 @@ def _row(region: str, reading: RegionReading | None, steps: Sequence[Step]) -> R
         outcome=RegionOutcome(reading.outcome),
         trouble=_trouble(reading, failed),
     )
+
+
+def _word(state: RegionState, *, is_over: bool) -> str | Promise:
+    return _("Not begun") if is_over and state == RegionState.WAITING else state.label
 
 
 def _is_failed_trail(step: Step) -> bool:

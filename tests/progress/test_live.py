@@ -161,4 +161,5 @@ def test_what_a_cancelled_run_left_undone_has_not_failed() -> None:
     trails = next(one for one in progress.stages if one.stage == Stage.TRAILS)
     assert (trails.state, trails.settled, trails.total) == (StageState.STOPPED, 1, 2)
     assert [row.state for row in progress.regions] == [RegionState.LOGGING, RegionState.WAITING]
+    assert [str(row.word) for row in progress.regions] == ["Logging, first log awaited", "Not begun"]
     assert (progress.counts.failed, progress.failed_steps) == (0, ())
