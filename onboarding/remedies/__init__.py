@@ -23,7 +23,6 @@ UNKNOWN = Remedy(
     meaning=_("This part has stopped. The other parts go on."),
     act=_("Try again. If it stays, send infosec the code and the request id shown here."),
     who=Who.INFOSEC,
-    retry=True,
 )
 
 # The more telling rows come first: the first whose sign fits is the answer.

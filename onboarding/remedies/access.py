@@ -54,7 +54,6 @@ ROWS = (
         _("It stopped before doing anything. Nothing was changed."),
         _("Nothing for you to do: the portal's operators look into it."),
         Who.PORTAL,
-        retry=False,
     ),
     Remedy(
         "expired_while_working",
@@ -131,7 +130,6 @@ ROWS = (
         _("Nothing was stored."),
         _("Ask infosec how such accounts are handled."),
         Who.INFOSEC,
-        retry=False,
     ),
     Remedy(
         "not_a_role_arn",

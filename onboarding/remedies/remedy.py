@@ -43,7 +43,7 @@ class Sign:
 class Remedy:
     """A failure in plain words: what happened, what it means, the one thing to do, and who does it.
 
-    `retry`: trying again after that is worth while. `signs`: any of them makes a failure this one.
+    `signs`: any of them makes a failure this one.
     """
 
     code: str
@@ -52,7 +52,6 @@ class Remedy:
     meaning: Words
     act: Words
     who: Who
-    retry: bool = True
     signs: tuple[Sign, ...] = ()
 
 

@@ -106,12 +106,4 @@ ROWS = (
             ),
         ),
     ),
-    Remedy(
-        "portal_fault",
-        _("Internal error"),
-        _("The portal itself made a mistake; it was recorded."),
-        _("What had been done by then stays as it is."),
-        _("Nothing for you to do: the portal's operators look into it. Then try again."),
-        Who.PORTAL,
-    ),
 )
