@@ -97,6 +97,8 @@ def _end(run: Run, state: StageState, last_step_at: datetime | None) -> datetime
 
 
 def _state(run: Run, steps: Sequence[Step], *, is_planned: bool) -> StageState:
+    if not steps and run.approved_at is None and run.status in {RunStatus.CANCELLED, RunStatus.FAILED}:
+        return StageState.STOPPED
     if not steps:
         is_approved = bool(run.approved_digest) or run.status in {RunStatus.VERIFYING, RunStatus.VERIFIED}
         return StageState.NOT_NEEDED if is_planned and is_approved else StageState.WAITING

@@ -153,6 +153,12 @@ def test_only_the_two_roles_are_named_of_a_stacks_outputs() -> None:
     assert [arn for _, arn in named] == ["arn:aws:iam::484535289196:role/audit"]
 
 
+def test_nothing_waits_in_a_run_that_was_cancelled_before_its_approval() -> None:
+    progress = progress_of(run(RunStatus.CANCELLED, approved_digest=""), [], [], [])
+    assert {one.state for one in progress.stages[1:]} == {StageState.STOPPED}
+    assert "Nothing was changed" in progress.lead
+
+
 def test_what_a_cancelled_run_left_undone_has_not_failed() -> None:
     given_up = trail("us-east-1", StepStatus.REFUSED, reason_code="cancelled_by_owner")
     steps = [given_up, trail("us-west-2", StepStatus.FINISHED)]
