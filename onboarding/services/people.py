@@ -5,6 +5,7 @@ from contextlib import suppress
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import Member, StaffRole
@@ -48,8 +49,9 @@ def set_role(user: User, role: StaffRole | None, *, by_id: int | None, by_provid
 
     The caller has made sure that `by_id` may do this: a superuser, the identity provider, or `manage.py`.
     """
-    member = Member.objects.select_for_update().filter(user=user).first()
-    before = member.role if member else None
+    # The superusers too, and in one order: two must not take each other's role at the same moment.
+    locked = Member.objects.select_for_update().filter(Q(user=user) | Q(role=StaffRole.SUPERUSER))
+    before = {member.user_id: member.role for member in locked.order_by("pk")}.get(user.pk)
     if before == role:
         return False
     if before == StaffRole.SUPERUSER and not _other_superusers(user):

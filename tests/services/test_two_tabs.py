@@ -7,11 +7,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from onboarding.models import AwsAccount, Run
+from onboarding.models import AwsAccount, Member, Run, StaffRole
 from onboarding.services.accounts import register
 from onboarding.services.approval import approve
 from onboarding.services.cancelling import cancel
 from onboarding.services.hand_over import hand_over_role
+from onboarding.services.people import LastSuperuser, set_role
 from onboarding.services.refusals import Refused
 from onboarding.services.retrying import start_again
 from onboarding.states import RunStatus
@@ -98,6 +99,22 @@ def test_approving_in_one_tab_and_cancelling_in_the_other(somebody: User, their_
     assert all(isinstance(error, Refused) for error in at_once(act))
     run.refresh_from_db()
     assert run.status in {RunStatus.CANCELLED, RunStatus.CANCELLING}
+
+
+def test_two_superusers_taking_each_others_role(transactional_db: None) -> None:
+    first, second = (User.objects.create_user(name, f"{name}@example.org") for name in ("first", "second"))
+    for user in (first, second):
+        set_role(user, StaffRole.SUPERUSER, by_id=None)
+    whose = iter([first, second] * TABS)
+    lock = threading.Lock()
+
+    def act() -> None:
+        with lock:
+            user = next(whose)
+        set_role(user, None, by_id=None)
+
+    assert all(isinstance(error, LastSuperuser) for error in at_once(act))
+    assert Member.objects.filter(role=StaffRole.SUPERUSER).count() == 1
 
 
 def test_starting_again(somebody: User, their_account: AwsAccount) -> None:
