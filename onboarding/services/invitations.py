@@ -1,5 +1,6 @@
 """How does somebody else come to answer for an account? By a mail from its owner, whose link works once."""
 
+import logging
 import secrets
 from urllib.parse import urljoin
 
@@ -18,6 +19,8 @@ from onboarding.models.audit import AuditKind, append
 from onboarding.models.people import INVITATION_VALID_FOR, token_digest
 from onboarding.services.ownership import demand_owner
 from onboarding.services.refusals import Refused
+
+logger = logging.getLogger(__name__)
 
 
 class AlreadyOwns(Refused):
@@ -42,14 +45,31 @@ class ForSomebodyElse(Refused):
         )
 
 
+class MailNotSent(Refused):
+    def __init__(self) -> None:
+        super().__init__("mail_not_sent", _("The mail could not be sent just now. Invite them again later."))
+
+
 def invite(by: User, account: AwsAccount, email: str) -> Invitation:
-    """Send a link to `email`; an earlier one to it stops working. Raises NotOwner, AlreadyOwns."""
+    """Send a link to `email`; an earlier one to it stops working.
+
+    Raises NotOwner, AlreadyOwns, MailNotSent.
+    """
     demand_owner(by, account)
     email = email.lower()
     known = EmailAddress.objects.filter(email__iexact=email, verified=True).values("user_id")
     if account.ownerships.filter(user_id__in=known).exists():
         raise AlreadyOwns
     token = secrets.token_urlsafe(32)
+    try:
+        return _store(by, account, email, token)
+    except OSError as error:
+        # smtplib's errors are of this kind. The invitation is stored by then, with a link that nobody has.
+        logger.warning("invitation.not_sent account_id=%s error=%s", account.pk, type(error).__name__)
+        raise MailNotSent from None
+
+
+def _store(by: User, account: AwsAccount, email: str, token: str) -> Invitation:
     now = timezone.now()
     with transaction.atomic():
         AwsAccount.objects.lock(account.pk)
@@ -117,7 +137,10 @@ def ask_to_be_let_in(user: User, number: str) -> None:
         return
     owners = [ownership.user.email for ownership in account.ownerships.select_related("user")]
     page = urljoin(f"{settings.PUBLIC_URL}/", reverse("people", args=[number]))
-    _mail(owners, "people/mail/asked", {"account": account, "asker": user.email, "link": page})
+    try:
+        _mail(owners, "people/mail/asked", {"account": account, "asker": user.email, "link": page})
+    except OSError as error:
+        logger.warning("asking.not_sent account_id=%s error=%s", account.pk, type(error).__name__)
 
 
 def _send(invitation: Invitation, by: User, token: str) -> None:

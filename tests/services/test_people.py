@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from onboarding.models import AuditRecord, AwsAccount, Invitation, Member, Ownership, OwnershipRole, StaffRole
 from onboarding.models.audit import AuditKind
@@ -63,6 +63,17 @@ def test_an_invited_person_becomes_a_co_owner_once(
         invitations.accept(stranger, token)
     kinds = list(AuditRecord.objects.filter(account_id=account.pk).values_list("kind", flat=True))
     assert kinds[-2:] == [AuditKind.OWNER_INVITED, AuditKind.OWNER_JOINED]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_cannot_be_sent_is_told_to_who_invites_and_to_nobody_who_asks(
+    owner: User, account: AwsAccount, stranger: User, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    with pytest.raises(invitations.MailNotSent):
+        invitations.invite(owner, account, "new@example.org")
+    invitations.ask_to_be_let_in(stranger, account.number)
 
 
 def test_the_token_is_stored_nowhere(
