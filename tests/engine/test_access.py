@@ -9,7 +9,7 @@ import pytest
 from onboarding.credentials import TemporaryCredentials
 from onboarding.engine import sessions
 from onboarding.engine.drive import drive
-from onboarding.models import Event, Grant, Run
+from onboarding.models import AwsAccount, Event, Grant, Run
 from onboarding.services import hand_over
 from onboarding.states import RunStatus, Stage, StepKind
 from tests.engine.conftest import Owner
@@ -41,7 +41,8 @@ def test_a_role_that_does_not_exist_stops_before_any_write(owner_of: OwnerOf) ->
 def test_a_role_with_another_external_id_stops_before_any_write(owner_of: OwnerOf) -> None:
     owner = owner_of()
     arn = owner.create_role()
-    owner.account.external_id = "onb-another"
+    # Rotated after the role was made.
+    AwsAccount.objects.filter(pk=owner.account.pk).update(external_id="onb-another")
     run = hand_over.hand_over_role(owner.user, owner.account, arn)
     assert_stopped(owner, run, "role_not_assumable")
 
