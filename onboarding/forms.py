@@ -193,7 +193,10 @@ class CredentialsForm(forms.Form):
         parts = ("access_key_id", "secret_access_key", "session_token")
         if not any(given[name] for name in parts):
             self.add_error(
-                "pasted", ValidationError(_("Paste the credentials, or fill in the three fields."))
+                "pasted",
+                ValidationError(
+                    _("Paste the credentials, or fill in the three fields."), code="nothing_pasted"
+                ),
             )
             return
         for name in parts:

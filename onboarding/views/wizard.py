@@ -22,6 +22,9 @@ from onboarding.states import RunStatus
 from onboarding.views.access import own_account, signed_in
 from onboarding.views.hand_over_kit import kit_for
 
+# What was refused for these stays refused however often it is pasted; a permanent key must be rotated.
+_OF_NO_USE = {"long_term_key", "not_temporary_credentials", "expired_credentials", "nothing_pasted"}
+
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,6 +127,7 @@ def _hand_over(
         "way": way,
         "kit": kit_for(account),
         "usable": _usable(form, account),
+        "paste_again": way == "credentials" and not _OF_NO_USE & set(_codes(form)),
         "run": run_now,
         "is_again": run_now is not None and run_now.status in {RunStatus.NEEDS_ACCESS, RunStatus.NEEDS_OWNER},
     }
@@ -132,5 +136,10 @@ def _hand_over(
 
 def _usable(form: Form, account: AwsAccount) -> str:
     """The command that gives what can be used, after what was refused here; empty when nothing was."""
-    codes = [error.code or "" for errors in form.errors.as_data().values() for error in errors]
-    return next((command for code in codes if (command := command_after(code, account.number))), "")
+    commands = (command_after(code, account.number) for code in _codes(form))
+    return next((command for command in commands if command), "")
+
+
+def _codes(form: Form) -> list[str]:
+    """Why what was typed was refused."""
+    return [error.code or "" for errors in form.errors.as_data().values() for error in errors]

@@ -164,6 +164,27 @@ def test_refused_credentials_are_never_sent_back(
     assert not Grant.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "is_worth_it"),
+    [
+        ({"pasted": _pasted(session_token="")}, True),
+        ({"pasted": "noise"}, True),
+        ({**CANARIES, "session_token": ""}, True),
+        ({"pasted": _pasted(access_key_id="AKIACANARYCANARY1234")}, False),
+        ({**CANARIES, "access_key_id": "AKIACANARYCANARY1234"}, False),
+        ({"pasted": _pasted(access_key_id="AROACANARYCANARY1234")}, False),
+        ({"pasted": f"{_pasted()}\nAWS_CREDENTIAL_EXPIRATION=2020-01-01T00:00:00Z"}, False),
+        ({"pasted": ""}, False),
+    ],
+)
+def test_only_what_may_be_right_the_next_time_is_to_be_pasted_once_more(
+    typed: dict[str, str], is_worth_it: bool, account: AwsAccount, browser: Client
+) -> None:
+    answer = browser.post(reverse("hand-over-credentials", args=[NUMBER]), typed)
+    assert 'id="error-summary"' in answer.text
+    assert ("please paste it once more" in answer.text) is is_worth_it
+
+
 def test_the_credential_fields_ask_browsers_not_to_remember(account: AwsAccount, browser: Client) -> None:
     page = browser.get(reverse("hand-over-credentials", args=[NUMBER])).text
     assert page.count('autocomplete="off"') == 5
