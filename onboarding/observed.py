@@ -92,9 +92,18 @@ class Trail:
     is_organization: bool = False
     # From GetTrailStatus; None where it could not be read.
     is_logging: bool | None = None
+    logging_since: datetime | None = None
     latest_delivery_at: datetime | None = None
     latest_delivery_error: str = ""
     latest_notification_error: str = ""
+
+    @property
+    def first_log_at(self) -> datetime | None:
+        """When a log of the present logging was last delivered; one from before a restart proves nothing."""
+        if self.latest_delivery_at is None or not self.is_logging:
+            return None
+        is_stale = self.logging_since is not None and self.latest_delivery_at < self.logging_since
+        return None if is_stale else self.latest_delivery_at
 
     @property
     def is_shadow(self) -> bool:

@@ -23,6 +23,8 @@ from onboarding.states import FailureKind, RegionOutcome
 
 Json = dict[str, Any]
 
+_TIMES_OF_A_TRAIL = ("logging_since", "latest_delivery_at")
+
 
 def failure_as_json(failure: Failure) -> Json:
     return {**asdict(failure), "kind": str(failure.kind)}
@@ -104,13 +106,15 @@ def _stack_from_json(stored: Mapping[str, Any]) -> Stack:
 
 
 def _trail_as_json(trail: Trail) -> Json:
-    at = trail.latest_delivery_at
-    return {**asdict(trail), "latest_delivery_at": at.isoformat() if at else None}
+    times = {name: getattr(trail, name) for name in _TIMES_OF_A_TRAIL}
+    return {**asdict(trail), **{name: at.isoformat() if at else None for name, at in times.items()}}
 
 
 def _trail_from_json(stored: Mapping[str, Any]) -> Trail:
-    at = stored["latest_delivery_at"]
-    return Trail(**{**stored, "latest_delivery_at": datetime.fromisoformat(at) if at else None})
+    times = {name: stored.get(name) for name in _TIMES_OF_A_TRAIL}
+    return Trail(
+        **{**stored, **{name: datetime.fromisoformat(at) if at else None for name, at in times.items()}}
+    )
 
 
 def _role_from_json(stored: Mapping[str, Any]) -> Role:

@@ -1,4 +1,4 @@
-"""Does the central side accept the account's logs and notifications, and did a first log arrive?
+"""Does the central side accept the account's logs and notifications?
 
 Everything here happens in infosec's own accounts, with the portal's own rights; nothing in the owner's.
 """
@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -29,9 +28,6 @@ ADMISSION_ATTEMPTS = 5
 
 # A condition may name regions: one default and one opt-in region stand for all.
 _SAMPLE_REGIONS = ("us-east-1", "ap-southeast-7")
-
-# The time in a log's name is when it was begun, rounded to five minutes.
-_LOG_NAMES_LAG = timedelta(minutes=10)
 
 # Within this process one admission at a time: reading and writing a policy is no single operation at AWS.
 _ADMITTING = threading.Lock()
@@ -219,24 +215,3 @@ def _statement(sid: str, action: str, resource: str, equals: dict[str, str] | No
         "Resource": resource,
         "Condition": {"StringEquals": equals or {}},
     }
-
-
-def first_log_at(
-    session: AwsSession, company: Company, account: str, region: str, since: datetime
-) -> datetime | None:
-    """When the region's first log since `since` arrived in the storage account; None while none has."""
-    folder = f"AWSLogs/{account}/CloudTrail/{region}/"
-    # S3 tells whole seconds.
-    since = since.astimezone(UTC).replace(microsecond=0)
-    begun = since - _LOG_NAMES_LAG
-    listing = ask(
-        session.client("s3", company.storage.bucket_region).list_objects_v2,
-        Bucket=company.storage.bucket,
-        Prefix=folder,
-        # Names sort by time.
-        StartAfter=f"{folder}{begun:%Y/%m/%d}/{account}_CloudTrail_{region}_{begun:%Y%m%dT%H%MZ}",
-        MaxKeys=20,
-        ExpectedBucketOwner=company.storage.account_id,
-    )
-    arrived = [each["LastModified"].astimezone(UTC) for each in listing.get("Contents", [])]
-    return min((at for at in arrived if at >= since), default=None)

@@ -150,7 +150,7 @@ def storage_policy(company: Company) -> str:
     bucket = f"arn:aws:s3:::{storage.bucket}"
     readers = storage.reader_role_name.format(account="*")
     return _policy(
-        _allow(["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:ListBucket"], [bucket]),
+        _allow(["s3:GetBucketPolicy", "s3:PutBucketPolicy"], [bucket]),
         _allow(["sns:GetTopicAttributes", "sns:SetTopicAttributes"], [storage.topic_arn]),
         _allow(
             [

@@ -36,6 +36,7 @@ def _status(session: AwsSession, region: str, trail_arn: str) -> "GetTrailStatus
 
 def _trail(listing: "TrailTypeDef", status: "GetTrailStatusResponseTypeDef | None", region: str) -> Trail:
     delivered_at = status.get("LatestDeliveryTime") if status else None
+    since = status.get("StartLoggingTime") if status else None
     return Trail(
         arn=listing["TrailARN"],
         name=listing["Name"],
@@ -46,6 +47,7 @@ def _trail(listing: "TrailTypeDef", status: "GetTrailStatusResponseTypeDef | Non
         is_multi_region=listing.get("IsMultiRegionTrail", False),
         is_organization=listing.get("IsOrganizationTrail", False),
         is_logging=status.get("IsLogging") if status else None,
+        logging_since=since.astimezone(UTC) if since else None,
         latest_delivery_at=delivered_at.astimezone(UTC) if delivered_at else None,
         latest_delivery_error=status.get("LatestDeliveryError", "") if status else "",
         latest_notification_error=status.get("LatestNotificationError", "") if status else "",

@@ -165,10 +165,10 @@ def _holders(run: Run, role_names: Collection[str]) -> list[str]:
 def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | None:
     trail = readings.our_trail(settings.COMPANY, aws_trails.read_trails(session, step.region), step.region)
     failure = _what_is_wrong_with(trail)
-    if failure is None and trail is not None and trail.latest_delivery_at is not None:
+    if failure is None and trail is not None and trail.first_log_at is not None:
         with holding(work) as run:
             _keep(run, step, RegionState.COVERED, trail)
-            told = {"trail_arn": trail.arn, "first_log_at": trail.latest_delivery_at.isoformat()}
+            told = {"trail_arn": trail.arn, "first_log_at": trail.first_log_at.isoformat()}
             advancing.settle_within(run, step, StepStatus.FINISHED, outputs=told)
         return None
     if failure is not None and _is_older_than(step, deadlines.new_roles_limit()):

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -203,42 +202,6 @@ def test_hundreds_of_accounts_fit_and_one_too_many_is_said(
     check = central._admit(document, "999999999999")
     assert check.failure is not None
     assert check.failure.kind is FailureKind.QUOTA
-
-
-def test_the_first_log_is_asked_for_by_its_name_in_one_call(
-    session: AwsSession, stub: StubFactory, company: Company
-) -> None:
-    since = datetime(2026, 11, 24, 0, 4, 30, 500_000, tzinfo=UTC)
-    early, late = since - timedelta(minutes=1), since + timedelta(minutes=3)
-    folder = "AWSLogs/484535289196/CloudTrail/eu-west-1/"
-    stub("s3", company.storage.bucket_region).add_response(
-        "list_objects_v2",
-        {"Contents": [{"Key": "b", "LastModified": early}, {"Key": "c", "LastModified": late}]},
-        {
-            "Bucket": company.storage.bucket,
-            "Prefix": folder,
-            "StartAfter": f"{folder}2026/11/23/484535289196_CloudTrail_eu-west-1_20261123T2354Z",
-            "MaxKeys": 20,
-            "ExpectedBucketOwner": company.storage.account_id,
-        },
-    )
-    assert central.first_log_at(session, company, "484535289196", "eu-west-1", since) == late
-
-
-def test_a_first_log_arrives_where_a_trail_logs_and_nowhere_else(
-    stand_in: StandIn, storage: AwsSession, company: Company, account: str, owner: AwsSession
-) -> None:
-    since = datetime.now(UTC)
-    central.admit(storage, company, account)
-    cloudtrail = stand_in.client("cloudtrail", account, "eu-west-1")
-    cloudtrail.create_trail(Name="trail", S3BucketName=company.storage.bucket)
-    cloudtrail.start_logging(Name="trail")
-    arrived, deadline = None, datetime.now(UTC) + timedelta(seconds=20)
-    while arrived is None and datetime.now(UTC) < deadline:
-        arrived = central.first_log_at(storage, company, account, "eu-west-1", since)
-    assert arrived is not None
-    assert since - timedelta(seconds=1) <= arrived <= datetime.now(UTC)
-    assert central.first_log_at(storage, company, account, "eu-west-3", since) is None
 
 
 def test_a_storage_role_that_refuses_us_is_a_failure(

@@ -30,6 +30,7 @@ def test_a_trail_is_read_with_its_status_in_this_region(session: AwsSession, stu
     cloudtrail.add_response("describe_trails", {"trailList": [LISTED]}, SHADOWS_TOO)
     status = {
         "IsLogging": True,
+        "StartLoggingTime": at,
         "LatestDeliveryTime": at,
         "LatestDeliveryError": "AccessDenied",
         "LatestNotificationError": "NotFound",
@@ -40,7 +41,7 @@ def test_a_trail_is_read_with_its_status_in_this_region(session: AwsSession, stu
     assert trail == Trail(
         arn=ARN, name="all-regions", region=REGION, home_region="us-east-1", bucket="logs",
         topic_arn="arn:aws:sns:us-west-2:088944123687:Topic", is_multi_region=True, is_organization=True,
-        is_logging=True, latest_delivery_at=at, latest_delivery_error="AccessDenied",
+        is_logging=True, logging_since=at, latest_delivery_at=at, latest_delivery_error="AccessDenied",
         latest_notification_error="NotFound",
     )  # fmt: skip
     assert trail.is_shadow
