@@ -33,7 +33,7 @@ class NotAnAccount(Refused):
 
 
 def register(user: User, *, number: str, name: str, contact_email: str, ticket_url: str = "") -> AwsAccount:
-    """The account, registered for `user`; their own again, with these details, if they registered it before.
+    """The account, registered for `user`; their own as it stands, details and all, if they had it before.
 
     Raises AlreadyRegistered when it is another's, NotAnAccount when a field can't be right.
     """
@@ -51,15 +51,12 @@ def register(user: User, *, number: str, name: str, contact_email: str, ticket_u
             return candidate
     except IntegrityError:
         # Registered before, or this very moment in another tab: the database decides who was first.
-        return _own_again(user, number, details)
+        account = registered_before(user, number)
+        if account is None:
+            raise AlreadyRegistered from None
+        return account
 
 
-def _own_again(user: User, number: str, details: dict[str, Any]) -> AwsAccount:
-    account = AwsAccount.objects.filter(number=number, ownerships__user=user).first()
-    if account is None:
-        raise AlreadyRegistered
-    with transaction.atomic():
-        AwsAccount.objects.filter(pk=account.pk).update(**details)
-        append(AuditKind.ACCOUNT_REGISTERED, actor_id=user.pk, account_id=account.pk, again=True, **details)
-    account.refresh_from_db()
-    return account
+def registered_before(user: User, number: str) -> AwsAccount | None:
+    """The account of this number that `user` owns already."""
+    return AwsAccount.objects.owned_by(user).filter(number=number).first()

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -32,6 +33,7 @@ def register(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = RegisterForm(request.POST or None, initial={"contact_email": user.email})
     if request.method == "POST" and form.is_valid():
+        before = accounts.registered_before(user, form.cleaned_data["number"])
         try:
             account = accounts.register(user, **form.cleaned_data)
         except accounts.AlreadyRegistered:
@@ -40,8 +42,20 @@ def register(request: HttpRequest) -> HttpResponse:
             form.add_error("number", str(refusal))
         else:
             run = account.runs.first()
+            if before:
+                messages.info(request, _told_again(before, run))
             return redirect("run", run.pk) if run else redirect("hand-over", account.number)
     return render(request, "register.html", {"form": form})
+
+
+def _told_again(account: AwsAccount, run: Run | None) -> str:
+    return _(
+        "You had registered this account already, as “%(name)s”. It stays as it was; what you typed now was "
+        "not taken over. Where it stands: %(state)s."
+    ) % {
+        "name": account.name,
+        "state": run.get_status_display() if run else _("waiting for the hand-over"),
+    }
 
 
 @never_cache

@@ -60,6 +60,7 @@ def test_an_account_is_prepared_handed_over_planned_approved_and_verified(
         number, "--prepare", "--as", owner.user.email, "--name", "Community IT", "--output", str(template)
     )
     assert prepared.status == 0, prepared.err
+    assert f"Registered before, as “{owner.account.name}”" in prepared.err
     assert owner.account.external_id in prepared.out
     assert owner.account.external_id in template.read_text()
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from onboarding.models import AwsAccount
+from onboarding.models.audit import AuditKind, AuditRecord
 from onboarding.services.accounts import AlreadyRegistered, NotAnAccount, register
 
 DETAILS = {"number": "484535289196", "name": "IT", "contact_email": "it@example.org"}
@@ -17,12 +18,13 @@ def test_registering_makes_the_user_an_owner_and_gives_the_account_its_own_exter
     assert first.external_id != second.external_id
 
 
-def test_the_same_user_gets_their_account_back_with_the_new_details(owner: User) -> None:
+def test_the_same_user_gets_their_account_back_as_it_was(owner: User) -> None:
     first = register(owner, **DETAILS)
     again = register(owner, **{**DETAILS, "name": "Community IT"}, ticket_url="https://tickets.example.org/1")
     assert (again.pk, again.external_id) == (first.pk, first.external_id)
-    assert (again.name, again.ticket_url) == ("Community IT", "https://tickets.example.org/1")
+    assert (again.name, again.ticket_url) == ("IT", "")
     assert again.ownerships.count() == 1
+    assert AuditRecord.objects.filter(kind=AuditKind.ACCOUNT_REGISTERED).count() == 1
 
 
 def test_another_users_account_is_refused_and_stays_as_it_is(owner: User, stranger: User) -> None:

@@ -65,8 +65,19 @@ def test_somebody_elses_account_leads_to_asking_its_owners(
 def test_registering_again_leads_back_to_the_run(
     account: AwsAccount, surveying: Run, browser: Client
 ) -> None:
-    answer = browser.post(reverse("register"), REGISTRATION)
-    assert answer.headers["Location"] == reverse("run", args=[surveying.pk])
+    answer = browser.post(reverse("register"), {**REGISTRATION, "name": "Another name"}, follow=True)
+    assert answer.redirect_chain == [(reverse("run", args=[surveying.pk]), 302)]
+    assert f"You had registered this account already, as “{account.name}”." in answer.text
+    assert "Where it stands: Looking at the account." in answer.text
+    account.refresh_from_db()
+    assert account.name != "Another name"
+
+
+def test_registering_for_the_first_time_is_no_second_time(browser: Client) -> None:
+    assert (
+        "registered this account already"
+        not in browser.post(reverse("register"), REGISTRATION, follow=True).text
+    )
 
 
 def test_the_role_page_has_everything_filled_in_and_is_not_stored(

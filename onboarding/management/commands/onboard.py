@@ -112,15 +112,18 @@ class Command(BaseCommand):
         email = options["email"]
         if not email:
             self._stop(BAD_INPUT, "--prepare needs --as EMAIL: somebody must answer for the account.")
+        user = self._known_user(email)
+        if before := accounts.registered_before(user, number):
+            self.stderr.write(f"Registered before, as “{before.name}”: its details stay as they are.")
         account = accounts.register(
-            self._known_user(email),
+            user,
             number=number,
             name=options["name"] or f"Account {number}",
             contact_email=options["contact"] or email,
             ticket_url=options["ticket"],
         )
         kit = kit_for(account)
-        external_id.viewed(self._known_user(email), account, "terminal")
+        external_id.viewed(user, account, "terminal")
         # Comments to YAML: what is printed is a template as it stands.
         self.stdout.write(f"# ExternalId: {kit.external_id}")
         self.stdout.write(f"# Role: {kit.role_arn}, until {kit.expires_at:%Y-%m-%d %H:%M} UTC")
