@@ -35,6 +35,11 @@ def test_an_unknown_failure_is_told_with_awss_own_code_and_request_id() -> None:
     assert "req-1" in str(remedy.happened)
 
 
+def test_an_expiry_before_anything_was_begun_is_not_told_as_if_something_was() -> None:
+    failure = Failure(FailureKind.EXPIRED, "ExpiredToken", "")
+    assert "if anything" in str(remedy_for(failure, "deploy_roles").meaning)
+
+
 def test_a_code_with_braces_does_not_break_the_words() -> None:
     remedy = remedy_for(make_failure(FailureKind.UNKNOWN, "{oops}"), "survey")
     assert "{oops}" in str(remedy.happened)

@@ -57,9 +57,12 @@ ROWS = (
     ),
     Remedy(
         "expired_while_working",
-        _("The access expired while AWS was at work"),
+        _("The access expired during the work"),
         _("The credentials ended before everything was done."),
-        _("AWS goes on with what it has begun; we can't see it until you hand over access again."),
+        _(
+            "Whatever AWS had begun by then, if anything, it finishes by itself; we can't see it until you "
+            "hand over access again."
+        ),
         _("Hand over access again: we continue where we stopped."),
         Who.OWNER,
         signs=(sign(kinds=(FailureKind.EXPIRED,), places=WHILE_WRITING),),

@@ -85,7 +85,8 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             # Claims under way were finished before this came through.
             self._stop(
-                PERSON_NEEDED, "Stopped. AWS goes on with what it has begun; the same command goes on too."
+                PERSON_NEEDED,
+                "Stopped. Whatever AWS had begun, if anything, it finishes; the same command goes on too.",
             )
 
     def _onboard(self, number: str, options: dict[str, Any]) -> None:
