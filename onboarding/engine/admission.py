@@ -24,7 +24,7 @@ def _admit(work: Work, run: Run, step: Step) -> timedelta | None:
         if not _is_admitted(checks):
             intent = intents.intend(work, step, Move.UPDATE)
             checks = central.admit(sessions.storage(), settings.COMPANY, run.account.number)
-            intents.record_answer(work, step, intent, outputs=_told(checks))
+            intents.record_answer(work, step, intent, place="central", outputs=_told(checks))
     except AwsFailure as refusal:
         if refusal.failure.kind in steps.PASSING:
             raise

@@ -84,8 +84,13 @@ def answered_move(step: Step) -> Move | None:
     return Move(step.last_move) if step.last_move and was_answered(step) else None
 
 
-def record_answer(work: Work, step: Step, intent: Intent, *, stack: str = "", **fields: Any) -> None:
-    """Record each write that AWS accepted, with its request id, and set the step's `fields`."""
+def record_answer(
+    work: Work, step: Step, intent: Intent, *, stack: str = "", place: str = "account", **fields: Any
+) -> None:
+    """Record each write that AWS accepted, with its request id, and set the step's `fields`.
+
+    `place` says whose account it was: the owner's "account", or the "central" side's.
+    """
     with holding(work):
         for write in answers.writes():
             history.record(
@@ -96,6 +101,7 @@ def record_answer(work: Work, step: Step, intent: Intent, *, stack: str = "", **
                 service=write.service,
                 operation=write.operation,
                 stack=stack,
+                place=place,
                 request_id=write.request_id,
                 token=intent.token,
             )

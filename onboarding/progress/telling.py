@@ -176,5 +176,7 @@ def _write_words(event: Event) -> str:
             return _("Asked AWS to update the stack %(stack)s in %(region)s.") % names
         case _ if names["stack"]:
             return _("Sent %(service)s:%(operation)s for %(stack)s in %(region)s.") % names
+        case _ if event.data.get("place") == "central":
+            return _("Sent %(service)s:%(operation)s on infosec’s side.") % names
         case _:
             return _("Sent %(service)s:%(operation)s.") % names

@@ -115,7 +115,11 @@ def test_a_denied_admission_stops_before_the_first_write_and_names_the_check(own
 def test_an_account_is_admitted_before_the_first_write_in_it(owner_of: OwnerOf) -> None:
     owner = owner_of("not-admitted")
     before = owner.cloud.last_request()
-    assert onboard(owner).status == RunStatus.VERIFIED
+    run = onboard(owner)
+    assert run.status == RunStatus.VERIFIED
+    places = {event.data["operation"]: event.data["place"] for event in run.events.filter(kind="aws.write")}
+    assert places["PutBucketPolicy"] == places["SetTopicAttributes"] == "central"
+    assert places["CreateStack"] == "account"
     central = [
         r for r in owner.cloud.writes(after=before) if r.action in {"PutBucketPolicy", "SetTopicAttributes"}
     ]

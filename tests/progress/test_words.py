@@ -93,6 +93,11 @@ def test_each_kind_of_step_is_told_when_it_ends(kind: StepKind) -> None:
         ("aws.write", {"operation": "DeleteStack", "stack": "old"}, "delete the stack old in Frankfurt"),
         ("aws.write", {"operation": "CreateStack", "stack": "new"}, "create the stack new in Frankfurt"),
         ("aws.write", {"service": "s3", "operation": "PutBucketPolicy"}, "Sent s3:PutBucketPolicy."),
+        (
+            "aws.write",
+            {"service": "iam", "operation": "CreateRole", "place": "central"},
+            "Sent iam:CreateRole on infosec’s side.",
+        ),
     ],
 )
 def test_an_event_is_told_in_words(kind: str, data: dict[str, str], words: str) -> None:
