@@ -109,10 +109,16 @@ class Processes:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
+    def has_said(self, name: str, words: str) -> bool:
+        """Whether it wrote these words since it was started, however much it wrote after them."""
+        return words in self._said(name)
+
     def tail(self, name: str, lines: int = 40) -> str:
         """What the process last wrote."""
-        text = self.log(name).read_text(errors="replace") if self.log(name).exists() else ""
-        return "\n".join([f"--- {name} ({self.log(name)})", *text.splitlines()[-lines:]])
+        return "\n".join([f"--- {name} ({self.log(name)})", *self._said(name).splitlines()[-lines:]])
+
+    def _said(self, name: str) -> str:
+        return self.log(name).read_text(errors="replace") if self.log(name).exists() else ""
 
     def print_tails(self) -> None:
         for log in sorted(self.logs.glob("*.log")):

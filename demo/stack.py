@@ -116,7 +116,7 @@ def start_redis(processes: Processes, directory: Path) -> str:
         "no",
     ]
     processes.start("redis", [*command, "--dir", directory], {"PATH": os.environ["PATH"]})
-    processes.wait_until("redis", lambda: "eady to accept connections" in processes.tail("redis"))
+    processes.wait_until("redis", lambda: processes.has_said("redis", "eady to accept connections"))
     return f"redis://127.0.0.1:{port}/0"
 
 
@@ -138,7 +138,7 @@ def start_worker(processes: Processes, environment: Mapping[str, str]) -> None:
     """Start the worker and wait until it listens."""
     words = "-A portal worker --pool threads --concurrency 16 --without-gossip --without-mingle --loglevel"
     processes.start("worker", [BIN / "celery", *words.split(), environment["LOG_LEVEL"]], environment)
-    processes.wait_until("worker", lambda: "ready." in processes.tail("worker"))
+    processes.wait_until("worker", lambda: processes.has_said("worker", "ready."))
 
 
 def _answers(url: str) -> bool:

@@ -188,7 +188,7 @@ def test_the_stand_in_image_s_own_commands_install_and_serve_it(tmp_path: Path) 
     with Processes(tmp_path / "logs", cwd=root) as processes:
         processes.start("cloud", command, {"PATH": f"{root}/.venv/bin:{os.environ['PATH']}"})
         deadline = time.monotonic() + 60
-        while "ready: http" not in processes.tail("cloud"):
+        while not processes.has_said("cloud", "ready: http"):
             assert processes.ended() is None, processes.tail("cloud")
             assert time.monotonic() < deadline
             time.sleep(0.1)
