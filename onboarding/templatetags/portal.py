@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from allauth.mfa.models import Authenticator
 from django import template
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -121,3 +123,9 @@ def company_name() -> str:
 @register.simple_tag
 def infosec_contact() -> str:
     return str(settings.COMPANY.infosec_contact)
+
+
+@register.simple_tag
+def second_factors(user: User) -> frozenset[str]:
+    """What they have set up: "totp", "webauthn", "recovery_codes"."""
+    return frozenset(Authenticator.objects.filter(user=user).values_list("type", flat=True))

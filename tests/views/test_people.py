@@ -1,14 +1,19 @@
 """Do the pages about people prove who is asking, tell nobody more than they may know, and keep no input?"""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.base.forms import AuthenticateForm
+from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import User
+from allauth.mfa.totp.internal.auth import TOTP
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.models import Session
 from django.core import mail
-from django.test import Client
+from django.template.loader import render_to_string
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -123,6 +128,36 @@ def test_a_second_factor_that_was_taken_away_proves_nothing_any_more(
     assert client.get(page).status_code == 200
     Authenticator.objects.filter(user=staff).delete()
     assert client.get(page).headers["Location"].startswith("/second-factor/")
+
+
+def test_whoever_has_no_passkey_is_not_asked_for_one(owner: User) -> None:
+    owner.set_password("a made-up password of some length")
+    owner.save()
+    EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
+    TOTP.activate(owner, "A" * 32)
+    page = Client().post(
+        reverse("account_login"),
+        {"login": owner.email, "password": "a made-up password of some length"},
+        follow=True,
+    )
+    assert page.redirect_chain[-1][0] == reverse("mfa_authenticate")
+    assert "A code from your authenticator app." in page.text
+    assert 'name="code"' in page.text
+    assert "passkey" not in page.text
+    assert "recovery codes" not in page.text
+
+
+def test_whoever_has_but_a_passkey_is_asked_for_no_code(owner: User, rf: RequestFactory) -> None:
+    Authenticator.objects.create(user=owner, type=Authenticator.Type.WEBAUTHN, data={})
+    asked = AuthenticateView()
+    asked.stage = SimpleNamespace(login=SimpleNamespace(user=owner))
+    request = rf.get(reverse("mfa_authenticate"))
+    request.user = AnonymousUser()
+    form = AuthenticateForm(user=owner)
+    page = render_to_string("mfa/authenticate.html", {"view": asked, "form": form, "js_data": {}}, request)
+    assert "Use my passkey or security key" in page
+    assert "authenticator app" not in page
+    assert 'name="code"' not in page
 
 
 def test_the_way_back_leads_to_no_other_site(staff: User, sign_in: SignIn) -> None:
