@@ -15,15 +15,19 @@ from onboarding.views.access import visible_account
 @require_safe
 def logs(request: HttpRequest, number: str) -> HttpResponse:
     account = visible_account(request, number)
+    # Settled or not, the latest run that has found where the account's stacks live.
+    latest = account.runs.exclude(home_region="").first()
     covered = account.readings.filter(state=RegionState.COVERED).values_list("region", flat=True).first()
+    example = latest.home_region if latest else covered
     storage = settings.COMPANY.storage
     return render(
         request,
         "logs.html",
         {
             "account": account,
+            "run": account.runs.first(),
             "assume": _assume(storage, account.number),
-            "fetch": _fetch(storage, account.number, covered or storage.bucket_region),
+            "fetch": _fetch(storage, account.number, example or storage.bucket_region),
             "subscribe": _subscribe(storage, account.number),
         },
     )

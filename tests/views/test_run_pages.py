@@ -229,6 +229,22 @@ def test_the_log_page_has_commands_with_everything_filled_in(account: AwsAccount
     assert "--topic-arn arn:aws:sns:us-west-2:088944123687:MozillaCloudTrailLogs" in page
 
 
+def test_the_log_page_takes_the_home_region_as_its_example_and_leads_back(
+    running: Run, browser: Client
+) -> None:
+    for region in ("ap-south-1", "us-west-2"):
+        RegionReading.objects.update_or_create(
+            account=running.account,
+            region=region,
+            defaults={"state": RegionState.COVERED, "read_at": timezone.now()},
+        )
+    Run.objects.filter(pk=running.pk).update(home_region="us-west-2")
+    page = browser.get(reverse("logs", args=[running.account.number])).text
+    assert "/CloudTrail/us-west-2/" in page
+    assert "ap-south-1" not in page
+    assert f'href="{reverse("run", args=[running.pk])}"' in page
+
+
 def test_an_account_that_is_already_right_is_said_to_be_so(surveying: Run, browser: Client) -> None:
     empty = make_plan(is_empty=True)
     move_run(
