@@ -111,9 +111,12 @@ function announce() {
 function showConnection(state) {
   const connection = document.getElementById("connection");
   if (state === "lost" && connection.classList.contains("is-lost")) return;
-  const time = state === "lost" ? ` ${new Date().toLocaleTimeString(language)}` : "";
+  const isOld = state === "lost" || state === "gone";
+  const time = isOld ? ` ${new Date().toLocaleTimeString(language)}` : "";
   connection.className = `connection is-${state}`;
   connection.querySelector(".words").textContent = connection.dataset[state] + time;
+  connection.querySelector(".sign-in-again").hidden = state !== "gone";
+  if (state === "gone") document.getElementById("announcement").textContent = connection.dataset.gone + time;
 }
 
 function watch(address, after) {

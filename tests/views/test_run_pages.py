@@ -105,6 +105,13 @@ def test_the_live_page_reloads_itself_without_javascript_until_the_run_is_settle
     assert "data-events" not in page
 
 
+def test_the_live_page_has_a_way_to_sign_in_for_when_its_stream_ends(running: Run, browser: Client) -> None:
+    page = page_of(browser, running)
+    path = reverse("run", args=[running.pk])
+    assert "Not live any more" in page
+    assert f'<a class="sign-in-again" href="{reverse("account_login")}?next={path}" hidden>' in page
+
+
 def test_a_region_shows_its_stack_trail_last_log_and_age(
     running: Run, account: AwsAccount, browser: Client
 ) -> None:
