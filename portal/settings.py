@@ -187,6 +187,8 @@ ACCOUNT_ADAPTER = "onboarding.views.sign_in.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+# Whoever takes over a sign-in changes these first: its owner hears of it by mail.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_PRODUCTION else "http"
 # Before what is dangerous, whoever signed in longer ago than this proves again who they are.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
