@@ -28,11 +28,12 @@ def watch(page: Page, *, within_seconds: float) -> dict[str, list[str]]:
     seen: dict[str, list[str]] = {}
     deadline = time.monotonic() + within_seconds
     while True:
+        # Before the regions: what changes between the two looks is then newer than the status, never older.
+        status = acts.run_status(page)
         for region, state in acts.states(page).items():
             history = seen.setdefault(region, [])
             if not history or history[-1] != state:
                 history.append(state)
-        status = acts.run_status(page)
         if status == "verified":
             return seen
         assert status in {"running", "verifying"}, page.locator("main").inner_text()
