@@ -84,7 +84,7 @@ def publish(head: Head, file: Path | None) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        logger.error("audit.head_not_written file=%s error=%s", file, error.strerror)  # noqa: TRY400
+        logger.error("audit.head_not_written file=%s error=%s", file, error.strerror)  # noqa: TRY400 - the cause is in the line
 
 
 def last_head(file: Path | None, keys: Keys) -> Head | None:
