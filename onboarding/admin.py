@@ -42,8 +42,8 @@ def _lead_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) 
 
 
 _login = admin.site.login
-admin.site.login = _lead_in  # type: ignore[method-assign] - the admin signs in through allauth
-admin.site.has_permission = _may_look  # type: ignore[method-assign] - and asks for the second factor
+admin.site.login = _lead_in  # type: ignore[method-assign]  # the admin signs in through allauth
+admin.site.has_permission = _may_look  # type: ignore[method-assign]  # and asks for the second factor
 
 if TYPE_CHECKING:
     ReadOnlyBase = admin.ModelAdmin[Model]
