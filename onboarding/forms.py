@@ -76,6 +76,25 @@ class InviteForm(forms.Form):
     )
 
 
+class AskOwnerForm(RegisterForm):
+    """An account that nobody answers for yet, and whom to ask."""
+
+    email = forms.EmailField(
+        label=_("Whom to ask"),
+        help_text=_("They get a link that works once, for a week, and only with this address."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": _("Enter an e-mail address."),
+            "invalid": _("Enter an e-mail address, such as name@example.org."),
+        },
+    )
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.fields["contact_email"].required = False
+        self.fields["contact_email"].help_text = _("Left empty, it is the one who is asked.")
+
+
 class RoleChangeForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"),

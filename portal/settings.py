@@ -274,6 +274,8 @@ ACCOUNT_RATE_LIMITS = {
     # These send mail to other people.
     "form:ask-owners": "5/h/user",
     "form:people": "20/h/user",
+    "form:invite-owner": "60/h/user",
+    "form:remind-of-invitation": "60/h/user",
 }
 # How many proxies in front add to X-Forwarded-For: their address isn't the visitor's, whom limits are about.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if IS_PRODUCTION else 0)

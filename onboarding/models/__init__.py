@@ -4,7 +4,7 @@ from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
 from onboarding.models.audit import AuditHead, AuditRecord
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
-from onboarding.models.people import Invitation, Member, StaffRole
+from onboarding.models.people import Invitation, InvitationState, Member, StaffRole
 from onboarding.models.reading import RegionReading
 from onboarding.models.run import Run
 from onboarding.models.step import Step
@@ -17,6 +17,7 @@ __all__ = [
     "Event",
     "Grant",
     "Invitation",
+    "InvitationState",
     "Member",
     "Ownership",
     "OwnershipRole",

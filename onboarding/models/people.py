@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 AnyUser = TypeVar("AnyUser", bound="AbstractBaseUser | AnonymousUser")
 
 INVITATION_VALID_FOR = timedelta(days=7)
+# One mail a day is a reminder; more is a nuisance, and soon a spam filter's.
+REMINDED_AT_MOST_EVERY = timedelta(days=1)
 
 
 class StaffRole(models.TextChoices):
@@ -68,7 +70,33 @@ def sees_every_account(user: "AbstractBaseUser | AnonymousUser") -> bool:
     return bool(getattr(user, "has_second_factor", False)) and role_of(user) is not None
 
 
+class InvitationState(models.TextChoices):
+    """What became of an invitation, told from its times alone."""
+
+    WAITING = "waiting", _("No answer yet")
+    NOT_SENT = "not_sent", _("Mail could not be sent")
+    EXPIRED = "expired", _("Too old")
+    ANSWERED = "answered", _("Accepted")
+    REVOKED = "revoked", _("Taken back")
+
+
 class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def in_state(self, state: InvitationState, now: datetime | None = None) -> Self:
+        """Each invitation is in exactly one."""
+        now = now or timezone.now()
+        unanswered = self.filter(used_at=None, revoked_at=None)
+        match state:
+            case InvitationState.ANSWERED:
+                return self.filter(used_at__isnull=False)
+            case InvitationState.REVOKED:
+                return self.filter(used_at=None, revoked_at__isnull=False)
+            case InvitationState.EXPIRED:
+                return unanswered.filter(expires_at__lte=now)
+            case InvitationState.NOT_SENT:
+                return unanswered.filter(expires_at__gt=now, mail_failed_at__isnull=False)
+            case InvitationState.WAITING:
+                return unanswered.filter(expires_at__gt=now, mail_failed_at=None)
+
     def open(self, now: datetime | None = None) -> Self:
         """Neither used nor revoked nor too old."""
         return self.filter(used_at=None, revoked_at=None, expires_at__gt=now or timezone.now())
@@ -78,11 +106,17 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """Asks one e-mail address to answer for an account too. The link's token itself is stored nowhere."""
+    """Asks one e-mail address to answer for an account. The link's token itself is stored nowhere.
+
+    It is derived from the nonce and SECRET_KEY (services.invitations): a reminder carries the same link.
+    """
 
     account = models.ForeignKey("onboarding.AwsAccount", on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField()
     token_digest = models.CharField(max_length=64, unique=True, editable=False)
+    nonce = models.CharField(max_length=64, blank=True, editable=False)
+    # Asked by infosec, to answer for an account that had no owner; otherwise by the account's owner.
+    by_infosec = models.BooleanField(default=False)
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -90,6 +124,11 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # When a mail last went out, or last could not; never both.
+    sent_at = models.DateTimeField(null=True, blank=True)
+    mail_failed_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)
+    reminders = models.PositiveSmallIntegerField(default=0)
 
     objects = InvitationQuerySet.as_manager()
 
@@ -105,6 +144,17 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation {self.pk} to {self.account_id}"
+
+    @property
+    def state(self) -> InvitationState:
+        """As `in_state` has it, now."""
+        if self.used_at:
+            return InvitationState.ANSWERED
+        if self.revoked_at:
+            return InvitationState.REVOKED
+        if self.expires_at <= timezone.now():
+            return InvitationState.EXPIRED
+        return InvitationState.NOT_SENT if self.mail_failed_at else InvitationState.WAITING
 
 
 def token_digest(token: str) -> str:

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import AwsAccount, Ownership
 from onboarding.models.audit import AuditKind, append
+from onboarding.models.people import STARTS_WORK_AGAIN, role_of
+from onboarding.services.ownership import has_owner
 from onboarding.services.refusals import Refused
 
 
@@ -25,6 +27,11 @@ class AlreadyRegistered(Refused):
         )
 
 
+class NotOperator(Refused):
+    def __init__(self) -> None:
+        super().__init__("not_operator", _("Only an operator of infosec may do this."))
+
+
 class NotAnAccount(Refused):
     """A field is missing or malformed. Forms say so earlier and better; this guards every other way in."""
 
@@ -38,11 +45,7 @@ def register(user: User, *, number: str, name: str, contact_email: str, ticket_u
     Raises AlreadyRegistered when it is another's, NotAnAccount when a field can't be right.
     """
     details: dict[str, Any] = {"name": name, "contact_email": contact_email, "ticket_url": ticket_url}
-    candidate = AwsAccount(number=number, **details)
-    try:
-        candidate.full_clean(validate_unique=False, validate_constraints=False)
-    except ValidationError as error:
-        raise NotAnAccount(" ".join(error.messages)) from None
+    candidate = _candidate(number, details)
     try:
         with transaction.atomic():
             candidate.save()
@@ -55,6 +58,44 @@ def register(user: User, *, number: str, name: str, contact_email: str, ticket_u
         if account is None:
             raise AlreadyRegistered from None
         return account
+
+
+def register_without_owner(
+    by: User, *, number: str, name: str, contact_email: str, ticket_url: str = ""
+) -> AwsAccount:
+    """The account, which nobody answers for yet, registered by infosec; as it stands if they had it before.
+
+    Raises NotOperator, NotAnAccount, and AlreadyRegistered when somebody answers for it.
+    """
+    if role_of(by) not in STARTS_WORK_AGAIN:
+        raise NotOperator
+    details: dict[str, Any] = {"name": name, "contact_email": contact_email, "ticket_url": ticket_url}
+    candidate = _candidate(number, details)
+    try:
+        with transaction.atomic():
+            candidate.save()
+            append(
+                AuditKind.ACCOUNT_REGISTERED,
+                actor_id=by.pk,
+                account_id=candidate.pk,
+                **details,
+                without_owner=True,
+            )
+            return candidate
+    except IntegrityError:
+        account = AwsAccount.objects.get(number=number)
+        if has_owner(account):
+            raise AlreadyRegistered from None
+        return account
+
+
+def _candidate(number: str, details: dict[str, Any]) -> AwsAccount:
+    candidate = AwsAccount(number=number, **details)
+    try:
+        candidate.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise NotAnAccount(" ".join(error.messages)) from None
+    return candidate
 
 
 def registered_before(user: User, number: str) -> AwsAccount | None:

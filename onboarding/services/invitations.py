@@ -1,5 +1,9 @@
-"""How does somebody else come to answer for an account? By a mail from its owner, whose link works once."""
+"""How does somebody come to answer for an account? By a mail, whose link works once.
 
+The account's owner invites co-owners. While an account has no owner, infosec's operators invite one.
+"""
+
+import base64
 import logging
 import secrets
 from urllib.parse import urljoin
@@ -9,15 +13,23 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import AwsAccount, Invitation, Ownership, OwnershipRole
 from onboarding.models.audit import AuditKind, append
-from onboarding.models.people import INVITATION_VALID_FOR, token_digest
-from onboarding.services.ownership import demand_owner
+from onboarding.models.people import (
+    INVITATION_VALID_FOR,
+    REMINDED_AT_MOST_EVERY,
+    STARTS_WORK_AGAIN,
+    role_of,
+    token_digest,
+)
+from onboarding.services.ownership import demand_owner, has_owner
 from onboarding.services.refusals import Refused
 
 logger = logging.getLogger(__name__)
@@ -28,6 +40,13 @@ class AlreadyOwns(Refused):
         super().__init__("already_owns", _("They answer for this account already."))
 
 
+class HasOwner(Refused):
+    """Who else answers for an account is its owner's decision, from the moment that there is one."""
+
+    def __init__(self) -> None:
+        super().__init__("has_owner", _("This account has an owner, who alone invites others to it."))
+
+
 class NoLongerValid(Refused):
     """Used, revoked, too old, or never sent. Which of them is told to nobody."""
 
@@ -35,6 +54,18 @@ class NoLongerValid(Refused):
         super().__init__(
             "invitation_invalid", _("This invitation has been used or taken back, or is too old.")
         )
+
+
+class NothingToRemind(Refused):
+    """Told to who may send invitations, and so may know what became of them."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing_to_remind", _("This invitation was accepted or taken back."))
+
+
+class RemindedLately(Refused):
+    def __init__(self) -> None:
+        super().__init__("reminded_lately", _("They got a mail within the last day. Remind them tomorrow."))
 
 
 class ForSomebodyElse(Refused):
@@ -53,42 +84,86 @@ class MailNotSent(Refused):
 def invite(by: User, account: AwsAccount, email: str) -> Invitation:
     """Send a link to `email`; an earlier one to it stops working.
 
-    Raises NotOwner, AlreadyOwns, MailNotSent.
+    Raises NotOwner, HasOwner, AlreadyOwns, MailNotSent.
     """
-    demand_owner(by, account)
+    demand_may_invite(by, account)
     email = email.lower()
     known = EmailAddress.objects.filter(email__iexact=email, verified=True).values("user_id")
     if account.ownerships.filter(user_id__in=known).exists():
         raise AlreadyOwns
-    token = secrets.token_urlsafe(32)
-    try:
-        return _store(by, account, email, token)
-    except OSError as error:
-        # smtplib's errors are of this kind. The invitation is stored by then, with a link that nobody has.
-        logger.warning("invitation.not_sent account_id=%s error=%s", account.pk, type(error).__name__)
-        raise MailNotSent from None
+    invitation = _store(by, account, email)
+    _demand_sent(invitation)
+    return invitation
 
 
-def _store(by: User, account: AwsAccount, email: str, token: str) -> Invitation:
+def remind(by: User, invitation: Invitation) -> None:
+    """Send the same link once more, good for as long again. An invitation that was too old is good anew.
+
+    Raises NotOwner, HasOwner, NothingToRemind, RemindedLately, MailNotSent.
+    """
+    account = invitation.account
+    demand_may_invite(by, account)
     now = timezone.now()
+    with transaction.atomic():
+        locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
+        if locked.used_at or locked.revoked_at:
+            raise NothingToRemind
+        if locked.sent_at and locked.sent_at > now - REMINDED_AT_MOST_EVERY:
+            raise RemindedLately
+        nonce = locked.nonce or secrets.token_urlsafe(32)
+        Invitation.objects.filter(pk=locked.pk).update(
+            nonce=nonce,
+            # The same digest, unless SECRET_KEY has changed since: then the earlier link stops working.
+            token_digest=token_digest(_token(nonce)),
+            expires_at=now + INVITATION_VALID_FOR,
+            reminded_at=now,
+            reminders=F("reminders") + 1,
+            # From now on, as another click may come before the mail is out.
+            sent_at=now,
+        )
+        append(AuditKind.OWNER_REMINDED, actor_id=by.pk, account_id=account.pk, email=locked.email)
+        transaction.on_commit(lambda: send(locked.pk))
+    _demand_sent(invitation)
+
+
+def demand_may_invite(by: User, account: AwsAccount) -> None:
+    """Raises NotOwner, or HasOwner for an operator where there is an owner."""
+    if role_of(by) in STARTS_WORK_AGAIN and not account.ownerships.filter(user=by).exists():
+        if has_owner(account):
+            raise HasOwner
+        return
+    demand_owner(by, account)
+
+
+def _store(by: User, account: AwsAccount, email: str) -> Invitation:
+    now = timezone.now()
+    nonce = secrets.token_urlsafe(32)
     with transaction.atomic():
         AwsAccount.objects.lock(account.pk)
         account.invitations.filter(email=email, used_at=None, revoked_at=None).update(revoked_at=now)
         invitation = Invitation.objects.create(
             account=account,
             email=email,
-            token_digest=token_digest(token),
+            nonce=nonce,
+            token_digest=token_digest(_token(nonce)),
             invited_by=by,
+            by_infosec=not has_owner(account),
             expires_at=now + INVITATION_VALID_FOR,
         )
         append(AuditKind.OWNER_INVITED, actor_id=by.pk, account_id=account.pk, email=email)
-        transaction.on_commit(lambda: _send(invitation, by, token))
+        transaction.on_commit(lambda: send(invitation.pk))
     return invitation
+
+
+def _demand_sent(invitation: Invitation) -> None:
+    # The invitation is stored by then, with a link that nobody has: it can be sent again.
+    if Invitation.objects.filter(pk=invitation.pk, mail_failed_at__isnull=False).exists():
+        raise MailNotSent
 
 
 def revoke(by: User, account: AwsAccount, invitation_id: int) -> None:
     """Take an invitation back; nothing happens when it was used or taken back before."""
-    demand_owner(by, account)
+    demand_may_invite(by, account)
     with transaction.atomic():
         taken_back = Invitation.objects.filter(
             pk=invitation_id, account=account, used_at=None, revoked_at=None
@@ -113,40 +188,75 @@ def demand_addressee(user: User, invitation: Invitation) -> None:
 
 
 def accept(user: User, token: str) -> AwsAccount:
-    """Make `user` a co-owner, once. Raises NoLongerValid, ForSomebodyElse."""
+    """Make `user` the owner of an account that has none, or else a co-owner; once.
+
+    Raises NoLongerValid, ForSomebodyElse.
+    """
     invitation = find(token)
     demand_addressee(user, invitation)
     with transaction.atomic():
         now = timezone.now()
+        # The account first: of two who accept at once, one becomes the owner.
+        AwsAccount.objects.lock(invitation.account_id)
         if not Invitation.objects.open(now).filter(pk=invitation.pk).update(used_at=now):
             raise NoLongerValid
-        Ownership.objects.get_or_create(
-            account=invitation.account, user=user, defaults={"role": OwnershipRole.CO_OWNER}
-        )
-        append(AuditKind.OWNER_JOINED, actor_id=user.pk, account_id=invitation.account_id)
+        role = OwnershipRole.CO_OWNER if has_owner(invitation.account) else OwnershipRole.OWNER
+        Ownership.objects.get_or_create(account=invitation.account, user=user, defaults={"role": role})
+        append(AuditKind.OWNER_JOINED, actor_id=user.pk, account_id=invitation.account_id, role=role)
     return invitation.account
 
 
 def ask_to_be_let_in(user: User, number: str) -> None:
-    """Mail the account's owner, if there is such an account, that `user` would like to be invited.
+    """Mail who may invite `user` to the account, if there is such an account, that they would like to be.
 
-    Answers nothing: whoever asks must not learn whether the account is known, or whose it is.
+    Its owners, or infosec where it has none. Answers nothing: whoever asks must not learn whether the
+    account is known, or whose it is.
     """
     account = AwsAccount.objects.filter(number=number).first()
     if account is None or account.ownerships.filter(user=user).exists():
         return
     owners = [ownership.user.email for ownership in account.ownerships.select_related("user")]
-    page = urljoin(f"{settings.PUBLIC_URL}/", reverse("people", args=[number]))
+    page = reverse("people", args=[number]) if owners else f"{reverse('invite-owner')}?number={number}"
+    context = {
+        "account": account,
+        "asker": user.email,
+        "link": urljoin(f"{settings.PUBLIC_URL}/", page),
+        "has_owner": bool(owners),
+    }
     try:
-        _mail(owners, "people/mail/asked", {"account": account, "asker": user.email, "link": page})
+        _mail(owners or [settings.COMPANY.infosec_contact], "people/mail/asked", context)
     except OSError as error:
         logger.warning("asking.not_sent account_id=%s error=%s", account.pk, type(error).__name__)
 
 
-def _send(invitation: Invitation, by: User, token: str) -> None:
-    link = urljoin(f"{settings.PUBLIC_URL}/", reverse("invitation-link", args=[token]))
-    context = {"account": invitation.account, "inviter": by.email, "link": link, "invitation": invitation}
-    _mail([invitation.email], "people/mail/invited", context)
+def send(invitation_id: int) -> bool:
+    """Mail the link, and note whether that could be done. Holds no lock meanwhile."""
+    invitation = Invitation.objects.select_related("account", "invited_by").get(pk=invitation_id)
+    context = {
+        "account": invitation.account,
+        "inviter": invitation.invited_by.email if invitation.invited_by else settings.COMPANY.infosec_contact,
+        "link": urljoin(
+            f"{settings.PUBLIC_URL}/", reverse("invitation-link", args=[_token(invitation.nonce)])
+        ),
+        "invitation": invitation,
+        "company": settings.COMPANY,
+    }
+    template = "people/mail/asked_to_own" if invitation.by_infosec else "people/mail/invited"
+    try:
+        _mail([invitation.email], template, context)
+    except OSError as error:
+        # smtplib's errors are of this kind.
+        logger.warning("invitation.not_sent id=%s error=%s", invitation.pk, type(error).__name__)
+        Invitation.objects.filter(pk=invitation.pk).update(mail_failed_at=timezone.now(), sent_at=None)
+        return False
+    Invitation.objects.filter(pk=invitation.pk).update(mail_failed_at=None, sent_at=timezone.now())
+    return True
+
+
+def _token(nonce: str) -> str:
+    """256 bits that nobody can derive who has the database alone."""
+    digest = salted_hmac("onboarding.invitation", nonce, algorithm="sha256").digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _mail(addresses: list[str], template: str, context: dict[str, object]) -> None:

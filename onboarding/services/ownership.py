@@ -40,6 +40,11 @@ def demand_owner_or_operator(user: User, account: AwsAccount) -> None:
         demand_ownership(user, account)
 
 
+def has_owner(account: AwsAccount) -> bool:
+    """Infosec may register an account before anybody answers for it."""
+    return account.ownerships.filter(role=OwnershipRole.OWNER).exists()
+
+
 def is_the_owner(user: User, account: AwsAccount) -> bool:
     return account.ownerships.filter(user_id=user.pk, role=OwnershipRole.OWNER).exists()
 

@@ -26,6 +26,23 @@ def viewer(request: HttpRequest) -> User:
     return marked(request, signed_in(request))
 
 
+def infosec(request: HttpRequest) -> User:
+    """Somebody of infosec, who may see every account; 404 for everybody else. Raises SecondFactorNeeded."""
+    user = viewer(request)
+    if role_of(user) is None:
+        raise Http404
+    demand_second_factor(request)
+    return user
+
+
+def operator(request: HttpRequest) -> User:
+    """Somebody of infosec who may also act. 404 for analysts and auditors, as for strangers."""
+    user = infosec(request)
+    if role_of(user) not in STARTS_WORK_AGAIN:
+        raise Http404
+    return user
+
+
 def visible_account(request: HttpRequest, number: str) -> AwsAccount:
     found = AwsAccount.objects.visible_to(viewer(request)).filter(number=number).first()
     if found is None:

@@ -3,15 +3,18 @@
 import re
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from onboarding.services import invitations
+from onboarding.models import AwsAccount, Invitation
+from onboarding.services import invitations, ownership
 from onboarding.services.refusals import Refused
 from onboarding.views.access import signed_in
 
@@ -40,7 +43,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
             raise Http404
         # Who has the link has the mailbox: signing up with that address needs no second mail.
         get_adapter().stash_verified_email(request, found.email)
-        return render(request, "people/invitation.html", {"invitation": found})
+        return _offer(request, found)
     user = signed_in(request)
     try:
         invitations.demand_addressee(user, found)
@@ -48,10 +51,29 @@ def invitation(request: HttpRequest) -> HttpResponse:
             account = invitations.accept(user, token)
             del request.session[_TOKEN]
             messages.success(request, _("You answer for this account now."))
-            return redirect("people", account.number)
+            return _on_to(user, account)
     except Refused as refusal:
-        return render(request, "people/invitation_over.html", {"refusal": refusal}, status=403)
-    return render(request, "people/invitation.html", {"invitation": found})
+        context = {"refusal": refusal, "invitation": found}
+        return render(request, "people/invitation_over.html", context, status=403)
+    return _offer(request, found)
+
+
+def _offer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    context = {
+        "invitation": invitation,
+        "account": invitation.account,
+        "has_owner": ownership.has_owner(invitation.account),
+        "company": settings.COMPANY,
+    }
+    return render(request, "people/invitation.html", context)
+
+
+def _on_to(user: User, account: AwsAccount) -> HttpResponse:
+    """Its new owner is led on to what the account needs; a co-owner sees first who the others are."""
+    if not ownership.is_the_owner(user, account):
+        return redirect("people", account.number)
+    run = account.runs.first()
+    return redirect("run", run.pk) if run else redirect("hand-over", account.number)
 
 
 @login_required

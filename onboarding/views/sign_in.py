@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
@@ -28,6 +29,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         sociallogin = (signal_kwargs or {}).get("sociallogin")
         if sociallogin is not None:
             _heed_provider(request, user, sociallogin)
+        elif words.get("signup"):
+            # The password that they chose this moment is as recent a proof as one typed in again.
+            record_authentication(request, user, method="password")
         answer: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **words)
         return answer
 

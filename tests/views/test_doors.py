@@ -28,7 +28,14 @@ OWNERS_ONLY = {
     "account-audit",
     "account-audit-export",
 }
-POST_ONLY = {"approve", "check-again", "revoke-invitation", "rotate-external-id"}
+POST_ONLY = {
+    "approve",
+    "check-again",
+    "revoke-invitation",
+    "rotate-external-id",
+    "remind-of-invitation",
+    "take-back-invitation",
+}
 POST_TOO = {
     "register",
     "hand-over",
@@ -43,9 +50,21 @@ POST_TOO = {
     "invitation",
     "staff",
     "hand-over-role-gone",
+    "invite-owner",
 }
 # What is asked of no account: test_doors_table says who gets in there.
-ABOUT_NO_ACCOUNT = {"register", "ask-owners", "staff", "second-factor", "audit", "audit-export"}
+ABOUT_NO_ACCOUNT = {
+    "register",
+    "ask-owners",
+    "staff",
+    "second-factor",
+    "audit",
+    "audit-export",
+    "invitations",
+    "invite-owner",
+    "remind-of-invitation",
+    "take-back-invitation",
+}
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
 # The stream reads in a thread of its own, which sees only what is committed: test_stream asks it.
@@ -63,6 +82,8 @@ def address(name: str, account: AwsAccount, run: Run) -> str:
             return reverse(name, args=[account.number, account.ownerships.get().user_id])
         case ["invitation_id", "number"]:
             return reverse(name, args=[account.number, 1])
+        case ["asked_id"]:
+            return reverse(name, args=[1])
         case ["token"]:
             return reverse(name, args=["made-up"])
         case _:

@@ -32,7 +32,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
 from onboarding.models import Member, Ownership, OwnershipRole, StaffRole
-from onboarding.services.accounts import register
+from onboarding.services.accounts import register, register_without_owner
 from onboarding.services.hand_over import hand_over_role
 from onboarding.services.invitations import invite
 from tests.services.conftest import NUMBER, ROLE_ARN, make_plan, put_plan
@@ -58,6 +58,7 @@ DANGEROUS = {
     "hand-on",
     "hand-over",
     "hand-over-credentials",
+    "invite-owner",
     "people",
     "remove-owner",
     "rotate-external-id",
@@ -144,6 +145,10 @@ def make_world() -> World:
     register(users["stranger"], number="999999999999", name="Theirs", contact_email="x@example.org")
     run = put_plan(hand_over_role(users["owner"], account, ROLE_ARN), make_plan())
     invitation = invite(users["owner"], account, "new@example.org")
+    unowned = register_without_owner(
+        users["operator"], number="222222222222", name="Whose?", contact_email="new@example.org"
+    )
+    asked = invite(users["operator"], unowned, "asked@example.org")
     sessions = {visitor: session_of(visitor, user) for visitor, user in users.items()}
     sessions.pop("unconfirmed")
     for visitor in ("owner", "superuser"):
@@ -154,6 +159,7 @@ def make_world() -> World:
         "run_id": run.pk,
         "user_id": users["co-owner"].pk,
         "invitation_id": invitation.pk,
+        "asked_id": asked.pk,
         "token": "made-up",
         "pk": factor.pk,
         "key": "made-up",
@@ -169,6 +175,7 @@ def make_world() -> World:
         "run_id": uuid4(),
         "user_id": 999_999,
         "invitation_id": 999_999,
+        "asked_id": 999_999,
     }
     return World(
         Client(), sessions, {"there": there, "absent": absent | {"object_id": 999_999, "pk": 999_999}}
@@ -221,7 +228,8 @@ def word(answer: HttpResponseBase) -> str:
 def has_an_object(path: str) -> bool:
     """Whether the address names something that may belong to another, or not be there at all."""
     return any(
-        f"{hole}>" in path for hole in ("number", "run_id", "user_id", "invitation_id", "object_id", ":pk")
+        f"{hole}>" in path
+        for hole in ("number", "run_id", "user_id", "invitation_id", "asked_id", "object_id", ":pk")
     )
 
 
