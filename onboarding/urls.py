@@ -16,6 +16,7 @@ from onboarding.views import (
     run,
     staff,
     stream,
+    style,
     wizard,
 )
 
@@ -62,6 +63,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/cancel/", acts.cancel, name="cancel"),
     path("runs/<uuid:run_id>/leave-as-is/", acts.leave_as_is, name="leave-as-is"),
     path("runs/<uuid:run_id>/events", stream.events, name="events"),
+    path("style/", style.style, name="style"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
 ]

@@ -7,7 +7,7 @@ from django import template
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
@@ -72,6 +72,33 @@ def chip(status: str, label: str) -> SafeString:
         turning,
         icon(glyph(status)),
         label,
+    )
+
+
+_CALLOUT_ICONS = {"good": "check", "busy": "info", "ask": "alert", "bad": "alert", "idle": "info"}
+
+
+@register.simple_block_tag
+def callout(content: str, tone: str, *, glyph: str = "", id: str = "") -> SafeString:  # noqa: A002 - HTML's word
+    """{% callout "ask" %} … {% endcallout %}: something that must not be missed, beside what it is about."""
+    return format_html(
+        '<div class="callout tone-{}"{}>{}<div>{}</div></div>',
+        tone,
+        format_html(' id="{}"', id) if id else "",
+        icon(glyph or _CALLOUT_ICONS[tone]),
+        content,
+    )
+
+
+@register.simple_tag
+def progress_bar(done: int, every: int, label: str) -> SafeString:
+    """How much of how many; the words beside it say the same."""
+    return format_html(
+        '<progress value="{}" max="{}" aria-label="{}"{}></progress>',
+        done,
+        every,
+        label,
+        mark_safe(' class="is-complete"') if done == every else "",
     )
 
 

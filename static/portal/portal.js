@@ -24,6 +24,12 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { word.textContent = before; }, 2000);
 });
 
+// --- Toasts -------------------------------------------------------------------------------------
+for (const button of document.querySelectorAll(".toast .close")) {
+  button.hidden = false;
+  button.addEventListener("click", () => button.closest(".toast").remove());
+}
+
 // --- Times --------------------------------------------------------------------------------------
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });
