@@ -1,44 +1,63 @@
 """The worker's entry points. They carry ids, never anything of a person's or an account's."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.utils import timezone
 
 from onboarding.audit.chain import NoAuditKey
 from onboarding.audit.seal import seal_committed
 from onboarding.engine import claims, sweeping
 from onboarding.engine.claims import Claim
-from onboarding.engine.work import give_back
+from onboarding.engine.defects import give_back
 from onboarding.engine.work import work as do_work
 
 logger = logging.getLogger(__name__)
 
 CLAIMS_PER_TICK = 64
 
+# Restarted, unreachable, full, or not migrated yet: no defect of the work that met it, and it passes.
+DATABASE_AWAY = (OperationalError, InterfaceError, ProgrammingError)
+
 
 class WorkBroke(Exception):
     """A defect of ours. Its text names only the kind of error: the original's could repeat a request."""
 
 
+@contextmanager
+def _unless_the_database_is_away(what: str) -> Iterator[None]:
+    """Say in one line that the database failed, and begin with a new connection the next time."""
+    try:
+        yield
+    except DATABASE_AWAY as error:
+        logger.warning("database.away task=%s error=%s", what, type(error).__name__)
+        connection.close()
+
+
 @shared_task(name="onboarding.tick")
 def tick() -> None:
     """Claim what is due and hand it to the workers."""
-    for claim in claims.claim_due(timezone.now(), CLAIMS_PER_TICK):
-        work.delay(claim.item_id, claim.holder)
+    with _unless_the_database_is_away("tick"):
+        for claim in claims.claim_due(timezone.now(), CLAIMS_PER_TICK):
+            work.delay(claim.item_id, claim.holder)
 
 
 @shared_task(name="onboarding.sweep")
 def sweep() -> None:
     """A task of its own: one run that it can't end must not keep all others from being worked on."""
-    sweeping.sweep(timezone.now())
+    with _unless_the_database_is_away("sweep"):
+        sweeping.sweep(timezone.now())
 
 
 @shared_task(name="onboarding.seal_audit")
 def seal_audit() -> None:
     """Chain what was added to the audit log."""
     try:
-        seal_committed()
+        with _unless_the_database_is_away("seal_audit"):
+            seal_committed()
     except NoAuditKey as missing:
         logger.error("audit.not_sealed %s", missing)  # noqa: TRY400 - said every few seconds, until it is mended
 
@@ -47,12 +66,16 @@ def seal_audit() -> None:
 def work(item_id: int, holder: str) -> None:
     """Work on one claim. The one place that catches whatever is raised: the item comes back later."""
     claim = Claim(item_id, holder)
-    broke = ""
-    try:
-        again = do_work(claim).due_now
-    except Exception as error:  # noqa: BLE001 - recorded, sanitized and raised again below
-        broke, again = _place_of(error), False
-        give_back(claim)
+    broke, again = "", False
+    # Where the database is away, nothing can be recorded either: the item comes back when its lease ends.
+    with _unless_the_database_is_away("work"):
+        try:
+            again = do_work(claim).due_now
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - recorded, sanitized and raised again below
+            broke = _place_of(error)
+            give_back(claim)
     if again:
         tick.delay()
     if broke:

@@ -93,6 +93,15 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # For tests a file too, not memory: they run threads and processes beside each other, as the product does.
     DATABASES["default"]["TEST"] = {"NAME": f"{gettempdir()}/onboarding-test-{os.getpid()}.sqlite3"}
 else:
+    # A server that is gone is noticed in seconds: a person's request, or a worker's thread, waits behind it.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 20,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["TEST"] = {"NAME": f"onboarding_test_{os.getpid()}"}

@@ -1,15 +1,18 @@
 """The tasks carry ids, claim, work, and let broken work come back without telling secrets."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
 from onboarding import tasks
-from onboarding.engine import claims
+from onboarding.engine import claims, deadlines
 from onboarding.models import AuditRecord, AwsAccount, Run, WorkItem, audit
-from onboarding.states import RunStatus, Stage
+from onboarding.remedies import REMEDIES, Who
+from onboarding.states import RunStatus, Stage, StepStatus
 from portal.celery import app
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,14 +50,15 @@ def test_work_without_access_asks_the_owner_for_it(item: WorkItem) -> None:
     assert (item.run.status, item.run.reason_code) == (RunStatus.NEEDS_ACCESS, "access_missing")
 
 
-def test_a_run_that_cannot_be_ended_keeps_no_other_from_being_worked_on(
+def test_a_run_on_whose_end_our_code_breaks_ends_as_our_fault_and_keeps_no_other_from_being_worked_on(
     item: WorkItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = AwsAccount.objects.create(number="2" * 12, name="Another", contact_email="other@example.org")
     stuck = Run.objects.create(account=account, status=RunStatus.VERIFYING, survey={"not": "to be read"})
     Run.objects.filter(pk=stuck.pk).update(status_since=timezone.now() - timedelta(days=1))
-    with pytest.raises(KeyError):
-        tasks.sweep()
+    tasks.sweep()
+    stuck.refresh_from_db()
+    assert (stuck.status, stuck.reason_code) == (RunStatus.FAILED, "portal_broke")
     monkeypatch.setitem(app.conf, "task_always_eager", True)
     tasks.tick()
     item.run.refresh_from_db()
@@ -81,7 +85,53 @@ def test_broken_work_comes_back_later_and_tells_no_text_of_the_error(item: WorkI
     assert "secret" not in str(broke.value)
     assert broke.value.__cause__ is None
     item.refresh_from_db()
-    assert item.faults == 1
+    assert (item.breaks, item.faults) == (1, 0)
     assert item.holder == ""
     assert item.due_at is not None
     assert item.due_at > timezone.now()
+
+
+def test_what_our_code_breaks_on_again_and_again_ends_as_our_fault(item: WorkItem) -> None:
+    Run.objects.filter(pk=item.run_id).update(status=RunStatus.VERIFYING, survey={"not": "to be read"})
+    WorkItem.objects.filter(pk=item.pk).update(stage=Stage.VERIFY)
+    step = item.run.steps.create(
+        ordinal=1, stage=Stage.VERIFY, kind="verify_roles", goal="verified", target="InfosecClientRoles"
+    )
+    for _ in range(deadlines.MOST_BREAKS):
+        assert item.run.events.filter(kind="run.status").count() == 0
+        WorkItem.objects.filter(pk=item.pk).update(due_at=timezone.now())
+        [claim] = claims.claim_due(timezone.now(), 9)
+        with pytest.raises(tasks.WorkBroke):
+            tasks.work(claim.item_id, claim.holder)
+    item.run.refresh_from_db()
+    step.refresh_from_db()
+    assert (item.run.status, item.run.reason_code) == (RunStatus.PARTLY_DONE, "portal_broke")
+    assert (step.status, step.reason_code) == (StepStatus.FAILED, "portal_broke")
+    assert REMEDIES["portal_broke"].who == Who.PORTAL
+    assert claims.claim_due(timezone.now() + timedelta(days=1), 9) == []
+
+
+def _away(*_: object) -> object:
+    raise OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.mark.parametrize("task", [tasks.tick, tasks.sweep, tasks.seal_audit])
+def test_a_task_survives_a_database_that_is_away(
+    task: Callable[[], None], settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AUDIT_KEYS = ["a" * 43 + "="]
+    with connection.execute_wrapper(_away):
+        task()
+    assert "database.away" in caplog.text
+    assert "server closed" not in caplog.text
+
+
+def test_work_that_met_a_database_that_is_away_is_no_defect_and_comes_back_with_its_lease(
+    item: WorkItem,
+) -> None:
+    [claim] = claims.claim_due(timezone.now(), 9)
+    with connection.execute_wrapper(_away):
+        tasks.work(claim.item_id, claim.holder)
+    item.refresh_from_db()
+    assert (item.breaks, item.faults) == (0, 0)
+    assert len(claims.claim_due(timezone.now() + claims.LEASE + timedelta(seconds=1), 9)) == 1

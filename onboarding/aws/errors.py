@@ -173,6 +173,10 @@ _CREDENTIALS_MISSING = (exceptions.NoCredentialsError, exceptions.PartialCredent
                         exceptions.CredentialRetrievalError, exceptions.ProfileNotFound)  # fmt: skip
 
 
+# The codes that `translate` gives these.
+IDENTITY_MISSING = frozenset(error.__name__ for error in _CREDENTIALS_MISSING)
+
+
 class AwsFailure(Exception):
     """AWS refused, or could not be understood. `failure` says how; str() holds its code and message only."""
 

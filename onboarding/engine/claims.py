@@ -17,7 +17,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from onboarding.models import Run, WorkItem
+from onboarding.observed import Failure
 from onboarding.states import RunStatus, Stage
+from onboarding.stored import failure_as_json
 
 LEASE = timedelta(seconds=90)
 
@@ -51,6 +53,7 @@ class Work:
     region: str
     looks: int
     faults: int
+    breaks: int = 0
 
 
 def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> list[Claim]:
@@ -90,7 +93,7 @@ def read(claim: Claim) -> Work | None:
     item = WorkItem.objects.filter(pk=claim.item_id, holder=claim.holder).first()
     if item is None:
         return None
-    return Work(claim, item.run_id, Stage(item.stage), item.region, item.claims, item.faults)
+    return Work(claim, item.run_id, Stage(item.stage), item.region, item.claims, item.faults, item.breaks)
 
 
 @contextmanager
@@ -128,11 +131,19 @@ def _is_asked_for(item: WorkItem) -> bool:
     return item.due_at is not None and item.lease_until is not None and item.due_at < item.lease_until
 
 
-def release(work: Work, look_again_in: timedelta | None, *, faults: int = 0) -> bool:
+def release(
+    work: Work,
+    look_again_in: timedelta | None,
+    *,
+    faults: int = 0,
+    trouble: Failure | None = None,
+    breaks: int = 0,
+) -> bool:
     """Give the item back, due again after `look_again_in`; None: not by itself.
 
-    Answers whether anything of the run is due now, so that it need not wait for the next tick. Does nothing
-    when the item is no longer ours. A run in which nothing is to be done keeps its items at rest.
+    `faults` of AWS (the last was `trouble`), or `breaks` of ours, in a row. Answers whether anything of
+    the run is due now, so that it need not wait for the next tick. Does nothing when the item is no longer
+    ours. A run in which nothing is to be done keeps its items at rest.
     """
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=work.run_id)
@@ -150,8 +161,10 @@ def release(work: Work, look_again_in: timedelta | None, *, faults: int = 0) -> 
             item.due_at = asked_for_at
         if RunStatus(run.status) not in ACTIVE_RUN_STATUSES:
             item.due_at = None
-        item.holder, item.lease_until, item.faults = "", None, faults
-        item.save(update_fields=["due_at", "holder", "lease_until", "faults"])
+        item.holder, item.lease_until = "", None
+        item.faults, item.breaks = faults, breaks
+        item.trouble = failure_as_json(trouble) if trouble else None
+        item.save(update_fields=["due_at", "holder", "lease_until", "faults", "breaks", "trouble"])
         return run.work_items.filter(lease_until__isnull=True, due_at__lte=now).exists()
 
 

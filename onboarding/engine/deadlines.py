@@ -41,6 +41,10 @@ LONGEST_BACK_OFF_SECONDS = 120.0
 MOST_FAULTS = 30
 MOST_FAULTS_OF_A_REGION = 12
 
+# So often our own code may break on the same thing: a deploy that mends it takes less than the quarter of an
+# hour that this is with the back-off.
+MOST_BREAKS = 10
+
 
 def next_look(looks: int) -> timedelta:
     """When to look again after `looks` looks: often at first, six times more slowly later, never in step."""

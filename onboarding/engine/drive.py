@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from onboarding.engine import claims, sweeping
 from onboarding.engine.claims import ACTIVE_RUN_STATUSES, Claim
-from onboarding.engine.work import Next, give_back, work
+from onboarding.engine.defects import give_back
+from onboarding.engine.work import Next, work
 from onboarding.models import Run, WorkItem
 from onboarding.states import RunStatus
 

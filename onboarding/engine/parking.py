@@ -5,7 +5,7 @@ from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, history
 from onboarding.models.stages import close_all
 from onboarding.observed import Failure
-from onboarding.states import RunStatus
+from onboarding.states import UNSETTLED_STEP_STATUSES, RunStatus, StepStatus
 
 _NEEDING_ACCESS = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
 
@@ -27,8 +27,10 @@ def needs_access(work: Work, reason_code: str, failure: Failure | None) -> None:
 
 
 def fail(run: Run, reason_code: str, failure: Failure | None = None) -> None:
-    """End a run as failed. Inside the caller's transaction on the run."""
+    """End a run as failed, and its open steps for the same reason. Inside the caller's transaction on it."""
     expect = {RunStatus(run.status)}
+    for step in run.steps.filter(status__in=UNSETTLED_STEP_STATUSES).order_by("ordinal"):
+        history.move_step(step, StepStatus.REFUSED, reason_code=reason_code, failure=failure)
     grants.destroy(run, reason_code)
     close_all(run)
     history.move_run(run, RunStatus.FAILED, expect=expect, reason_code=reason_code, failure=failure)

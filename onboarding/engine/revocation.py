@@ -26,6 +26,14 @@ def look(work: Work, run: Run) -> None:
         history.record(held.pk, "hand_over.checked", outcome=outcome, role_arn=role_arn, failure=told)
 
 
+def give_up(work: Work) -> None:
+    """Say that it can't be told: our own code broke on it."""
+    with holding(work) as held:
+        history.record(
+            held.pk, "hand_over.checked", outcome=UNKNOWN, role_arn=held.account.last_role_arn, failure=None
+        )
+
+
 def _try(run: Run, role_arn: str) -> tuple[str, Failure | None]:
     try:
         refused = handover.refusal(sessions.own(), role_arn, run.account.external_id)

@@ -53,6 +53,11 @@ def own() -> AwsSession:
     return own_session(Cloud(settings.CLOUD_ENDPOINT_URL or None), listener=answers.listen)
 
 
+def renew_own() -> None:
+    """Read the worker's identity anew from its environment, when AWS has refused the one that was kept."""
+    own.cache_clear()
+
+
 def storage() -> AwsSession:
     """The storage account's admin role, which looks after bucket, topic and reader role."""
     return _keep("storage", lambda: central.storage_session(own(), settings.COMPANY))

@@ -4,16 +4,22 @@ Access that is held for too long is destroyed. A run that has stood in its statu
 reason. A run at work none of whose items is due, which no path should lead to, is looked at again.
 """
 
+import logging
 import uuid
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
-from onboarding.engine import advancing, deadlines, grants, parking, sessions
+from onboarding import remedies
+from onboarding.engine import advancing, deadlines, defects, grants, parking, sessions
 from onboarding.engine.claims import ACTIVE_RUN_STATUSES
 from onboarding.models import AwsAccount, Grant, Run, history
 from onboarding.models.stages import close_all, next_stage, open_stage
+from onboarding.observed import Failure
 from onboarding.states import RunStatus, Stage
+from onboarding.stored import failure_from_json
+
+logger = logging.getLogger(__name__)
 
 _GO_ON_WITH_ACCESS = frozenset({RunStatus.SURVEYING, RunStatus.PLANNED, RunStatus.RUNNING})
 
@@ -33,7 +39,7 @@ def sweep(now: datetime) -> None:
     for run_id, status, since in Run.objects.open().values_list("pk", "status", "status_since"):
         ends = deadlines.run_limit_ends(RunStatus(status), since)
         if ends is not None and ends < now:
-            _end(run_id, RunStatus(status))
+            _end_somehow(run_id, RunStatus(status))
     idle = Run.objects.filter(status__in=ACTIVE_RUN_STATUSES).exclude(work_items__due_at__isnull=False)
     for run_id in idle.values_list("pk", flat=True):
         _revive(run_id)
@@ -55,6 +61,17 @@ def _give_up(grant: Grant, now: datetime) -> None:
             history.move_run(run, RunStatus.NEEDS_ACCESS, expect=_GO_ON_WITH_ACCESS, reason_code=reason_code)
 
 
+def _end_somehow(run_id: uuid.UUID, status: RunStatus) -> None:
+    """A run on whose end our code breaks ends as our fault, and keeps no other from ending."""
+    try:
+        _end(run_id, status)
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, no run may stand for ever
+        logger.error("sweep.end_broke run_id=%s error=%s", run_id, type(error).__name__)  # noqa: TRY400
+        defects.end_run(run_id)
+
+
 def _end(run_id: uuid.UUID, status: RunStatus) -> None:
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run_id)
@@ -64,8 +81,20 @@ def _end(run_id: uuid.UUID, status: RunStatus) -> None:
             advancing.stop_watching(run)
         elif status == RunStatus.VERIFYING:
             advancing.stop_verifying(run)
+        elif (reason_code := OVERDUE.get(status)) is not None:
+            parking.fail(run, reason_code)
         else:
-            parking.fail(run, OVERDUE.get(status, "took_too_long"))
+            parking.fail(run, *_why_it_took_too_long(run))
+
+
+def _why_it_took_too_long(run: Run) -> tuple[str, Failure | None]:
+    """What kept the run from going on to the last, where that is known."""
+    troubled = run.work_items.filter(due_at__isnull=False, trouble__isnull=False)
+    item = troubled.order_by("-faults", "pk").first()
+    failure = failure_from_json(item.trouble) if item is not None else None
+    if item is None or failure is None:
+        return "took_too_long", None
+    return remedies.remedy_for(failure, item.stage).code, failure
 
 
 def _revive(run_id: uuid.UUID) -> None:

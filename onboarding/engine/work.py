@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from onboarding import remedies
-from onboarding.aws.errors import AwsFailure
+from onboarding.aws.errors import IDENTITY_MISSING, AwsFailure
 from onboarding.custody.unseal import SealUnreadable
 from onboarding.engine import (
     admission,
@@ -37,12 +37,14 @@ logger = logging.getLogger(__name__)
 # give up.
 _NEW_SESSIONS = 2
 
-# A survey waits for these to pass. Whatever else AWS refuses it, this often in a row, is told to the owner:
-# nothing has been written yet, and nothing but another hand-over or another look can help.
+# These pass. Whatever else AWS refuses a survey, or us when we open a stage's session (what it refuses a step
+# is the step's), is told to the owner after so many times in a row: only another hand-over can help.
 _PASSING = frozenset(
     {FailureKind.THROTTLED, FailureKind.UNREACHABLE, FailureKind.UNREADABLE, FailureKind.CONFLICT}
 )
-_REFUSALS_OF_A_SURVEY = 3
+_MOST_REFUSALS = 3
+# Our own clock may be set right meanwhile: with the default poll, in about three minutes.
+_MOST_REFUSALS_OF_OUR_CLOCK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def work(claim: Claim) -> Next:
     if held is None:
         return Next(due_now=False)
     run = Run.objects.select_related("account", "grant").get(pk=held.run_id)
-    faults = 0
+    faults, trouble = 0, None
     try:
         wait = _look(held, run)
     except ClaimLost:
@@ -71,7 +73,7 @@ def work(claim: Claim) -> Next:
     except SealUnreadable:
         wait = _without_access(held, Failure(FailureKind.OURS, "hand_over_unreadable", ""))
     except AwsFailure as refusal:
-        faults = held.faults + 1
+        faults, trouble = held.faults + 1, refusal.failure
         logger.warning(
             "aws.fault run_id=%s stage=%s region=%s faults=%s kind=%s code=%s request_id=%s",
             held.run_id,
@@ -83,14 +85,7 @@ def work(claim: Claim) -> Next:
             refusal.failure.request_id,
         )
         wait = _after(held, run, refusal.failure)
-    return Next(due_now=claims.release(held, wait, faults=faults))
-
-
-def give_back(claim: Claim) -> None:
-    """Something of ours broke: let the item be tried again later, ever more slowly, until its deadline."""
-    held = claims.read(claim)
-    if held is not None:
-        claims.release(held, deadlines.back_off(held.faults + 1), faults=held.faults + 1)
+    return Next(due_now=claims.release(held, wait, faults=faults, trouble=trouble))
 
 
 def _look(held: Work, run: Run) -> timedelta | None:
@@ -133,17 +128,30 @@ def _look_of(held: Work) -> Callable[[Work, Run], timedelta | None]:
 
 def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
     """What a fault, or the end of the access, means for the item."""
-    if held.stage == Stage.SURVEY and failure.kind not in _PASSING | steps.ACCESS_GONE:
-        if held.faults + 1 >= _REFUSALS_OF_A_SURVEY:
-            return _without_access(held, failure)
+    if failure.kind in _PASSING or held.stage in {Stage.ADMIT, Stage.VERIFY}:
         return deadlines.back_off(held.faults + 1)
-    if failure.kind not in steps.ACCESS_GONE or held.stage in {Stage.ADMIT, Stage.VERIFY}:
+    if _is_of_our_identity(run, failure):
+        # Nothing is wrong with the access: it is kept, and our own operators' to mend.
+        sessions.renew_own()
+        return deadlines.back_off(held.faults + 1)
+    if failure.kind not in steps.ACCESS_GONE:
+        is_clock = failure.kind == FailureKind.CLOCK_SKEW
+        if held.faults + 1 >= (_MOST_REFUSALS_OF_OUR_CLOCK if is_clock else _MOST_REFUSALS):
+            return _without_access(held, failure)
         return deadlines.back_off(held.faults + 1)
     grant = run.grant
     if grant is not None and grant.kind == GrantKind.ROLE and held.faults < _NEW_SESSIONS:
         sessions.forget(grant.pk)
         return deadlines.next_look(0)
     return _without_access(held, failure)
+
+
+def _is_of_our_identity(run: Run, failure: Failure) -> bool:
+    """Whether the worker has no AWS identity, or one whose time is over, with which to assume a role."""
+    if failure.kind == FailureKind.OURS:
+        return failure.code in IDENTITY_MISSING
+    is_role = run.grant is not None and run.grant.kind == GrantKind.ROLE
+    return is_role and failure.operation == "AssumeRole" and failure.kind in steps.ACCESS_GONE
 
 
 def _without_access(held: Work, failure: Failure) -> timedelta | None:

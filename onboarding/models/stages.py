@@ -78,7 +78,14 @@ def open_stage(run: Run, stage: Stage, *, now: datetime | None = None) -> int:
             run=run,
             stage=stage,
             region=region,
-            defaults={"due_at": now or timezone.now(), "holder": "", "lease_until": None, "faults": 0},
+            defaults={
+                "due_at": now or timezone.now(),
+                "holder": "",
+                "lease_until": None,
+                "faults": 0,
+                "trouble": None,
+                "breaks": 0,
+            },
         )
     return len(regions)
 

@@ -19,6 +19,10 @@ class WorkItem(models.Model):
     claims = models.PositiveIntegerField(default=0)
     # Consecutive faults (throttling, network): sets the back-off, back to 0 on success.
     faults = models.PositiveIntegerField(default=0)
+    # What the last of them was (observed.Failure as a dict): why a time limit ended the work, if one does.
+    trouble = models.JSONField(null=True, blank=True)
+    # How often in a row our own code broke on it: a defect of ours, which ends it sooner than its deadline.
+    breaks = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = (

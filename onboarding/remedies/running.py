@@ -35,6 +35,14 @@ ROWS = (
         Who.OWNER,
     ),
     Remedy(
+        "portal_broke",
+        _("Something broke on our side"),
+        _("The portal's own program broke at this, again and again. Your account and your access are fine."),
+        _("What had been done by then stays as it is; what was handed over is destroyed with the run's end."),
+        _("The portal's operators find it in the worker's log and mend it. Start again after that."),
+        Who.PORTAL,
+    ),
+    Remedy(
         "undone_again_and_again",
         _("Somebody undoes what we do"),
         _("The same thing had to be begun several times, and never lasted."),

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from onboarding.engine import claims, sweeping
+from onboarding.engine import claims, deadlines, sweeping
 from onboarding.models import AwsAccount, Grant, Run, WorkItem
-from onboarding.states import GrantKind, RunStatus, Stage, StepStatus
+from onboarding.states import OPEN_RUN_STATUSES, WRITING_STAGES, GrantKind, RunStatus, Stage, StepStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +40,33 @@ def test_a_run_that_stands_too_long_fails_and_its_access_is_destroyed(
     assert (run.status, run.reason_code) == (RunStatus.FAILED, reason_code)
     assert not Grant.objects.filter(destroyed_at=None).exists()
     assert claims.claim_due(timezone.now(), 9) == []
+
+
+def test_a_run_that_one_trouble_kept_from_going_on_ends_with_that_and_so_do_its_steps() -> None:
+    run = make_run(RunStatus.RUNNING, for_days=1)
+    step = run.steps.create(
+        ordinal=1, stage=Stage.ROLES, kind="deploy_roles", goal="present", status="working"
+    )
+    trouble = {"kind": "unreachable", "code": "ConnectTimeoutError", "message": "AWS did not answer in time."}
+    WorkItem.objects.create(run=run, stage=Stage.ROLES, due_at=timezone.now(), faults=9, trouble=trouble)
+    sweeping.sweep(timezone.now())
+    run.refresh_from_db()
+    step.refresh_from_db()
+    assert (run.status, run.reason_code) == (RunStatus.FAILED, "region_unreachable")
+    assert run.failure is not None
+    assert run.failure["code"] == "ConnectTimeoutError"
+    assert (step.status, step.reason_code) == (StepStatus.REFUSED, "region_unreachable")
+
+
+@pytest.mark.parametrize("status", sorted(OPEN_RUN_STATUSES - {RunStatus.DRAFT}))
+def test_every_status_in_which_a_run_may_stand_has_an_end(status: RunStatus) -> None:
+    """A draft has none: it holds no access, and its account's owner is asked until they hand over."""
+    assert deadlines.run_limit_ends(status, timezone.now()) is not None
+
+
+@pytest.mark.parametrize("stage", [*WRITING_STAGES, Stage.VERIFY])
+def test_every_stage_with_steps_has_a_limit(stage: Stage) -> None:
+    assert deadlines.STEP_LIMITS[stage] < deadlines.RUN_LIMITS[RunStatus.RUNNING]
 
 
 def test_what_is_not_verified_in_time_is_partly_done() -> None:
