@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('onboarding', '0005_unused_deadlines'),
+        ('onboarding', '0006_owner_invitations'),
     ]
 
     operations = [
