@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from onboarding.audit.chain import NoAuditKey
 from onboarding.audit.seal import seal_committed
-from onboarding.engine import claims, sweeping
+from onboarding.engine import claims, pulse, sweeping
 from onboarding.engine.claims import Claim
 from onboarding.engine.defects import give_back
 from onboarding.engine.work import work as do_work
@@ -40,6 +40,7 @@ def _unless_the_database_is_away(what: str) -> Iterator[None]:
 @shared_task(name="onboarding.tick")
 def tick() -> None:
     """Claim what is due and hand it to the workers."""
+    pulse.beat()
     with _unless_the_database_is_away("tick"):
         for claim in claims.claim_due(timezone.now(), CLAIMS_PER_TICK):
             work.delay(claim.item_id, claim.holder)
@@ -65,6 +66,7 @@ def seal_audit() -> None:
 @shared_task(name="onboarding.work")
 def work(item_id: int, holder: str) -> None:
     """Work on one claim. The one place that catches whatever is raised: the item comes back later."""
+    pulse.tell()
     claim = Claim(item_id, holder)
     broke, again = "", False
     # Where the database is away, nothing can be recorded either: the item comes back when its lease ends.

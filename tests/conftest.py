@@ -11,6 +11,8 @@ from django.core.cache import cache
 from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
+from onboarding.aws import breaker
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -51,3 +53,9 @@ def _counts_of_its_own(settings: Settings) -> None:
     """Rate limits are counted per test: users of many tests have the same id, and Redis remembers them."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _silences_of_its_own() -> None:
+    """An endpoint that one test kept silent is asked by the next."""
+    breaker.forget()

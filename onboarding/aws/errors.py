@@ -11,6 +11,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from onboarding.aws import breaker
 from onboarding.observed import Failure
 from onboarding.states import FailureKind
 
@@ -268,27 +269,54 @@ def ask(method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     Raised outside the except block: chained, the original's text could bring a token into a traceback.
     """
-    try:
-        return method(*args, **kwargs)
-    except CALL_ERRORS as error:
-        failure = _translate_call(error, getattr(method, "__self__", None), getattr(method, "__name__", ""))
-    raise AwsFailure(failure)
+    return _answer_of(
+        lambda: method(*args, **kwargs), getattr(method, "__self__", None), getattr(method, "__name__", "")
+    )
 
 
 def collect(client: Any, pages: Iterable[T]) -> list[T]:
     """Every page of a paginator of `client`; raise AwsFailure for whatever goes wrong."""
+    return _answer_of(lambda: list(pages), client, "")
+
+
+def _answer_of(call: Callable[[], T], client: Any, method_name: str) -> T:
+    service, region = _endpoint(client)
+    if not breaker.lets_pass(service, region):
+        raise AwsFailure(_paused(service, region))
     try:
-        return list(pages)
+        answer = call()
     except CALL_ERRORS as error:
-        failure = _translate_call(error, client, "")
+        (breaker.silent if _is_silence(error) else breaker.heard)(service, region)
+        failure = _translate_call(error, client, method_name)
+    else:
+        breaker.heard(service, region)
+        return answer
     raise AwsFailure(failure)
+
+
+def _is_silence(error: Exception) -> bool:
+    return isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError))
+
+
+def _endpoint(client: Any) -> tuple[str, str]:
+    meta = getattr(client, "meta", None)
+    return ("", "") if meta is None else (meta.service_model.service_name, meta.region_name or "")
+
+
+def _paused(service: str, region: str) -> Failure:
+    return Failure(
+        kind=FailureKind.UNREACHABLE,
+        code="NotAskedJustNow",
+        message="The last requests there had no answer. It is asked again shortly.",
+        service=service,
+        region=region,
+    )
 
 
 def _translate_call(error: Exception, client: Any, method_name: str) -> Failure:
     meta = getattr(client, "meta", None)
     if meta is None:
         return translate(error)
+    service, region = _endpoint(client)
     operation = meta.method_to_api_mapping.get(method_name, "")
-    return translate(
-        error, service=meta.service_model.service_name, operation=operation, region=meta.region_name or ""
-    )
+    return translate(error, service=service, operation=operation, region=region)

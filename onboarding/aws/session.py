@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
+from onboarding.aws import clock
 from onboarding.aws.errors import CALL_ERRORS, AwsFailure, ask, translate
 from onboarding.credentials import TemporaryCredentials
 from onboarding.observed import Failure
@@ -130,6 +131,7 @@ class AwsSession:
             settings["aws_session_token"] = self.credentials.session_token
         make: Any = self._core.create_client
         made = make(service, region_name=region, **settings)
+        made.meta.events.register("after-call", clock.listen)
         made.meta.events.register("after-call", _demand_content)
         if self.listener is not None:
             made.meta.events.register("after-call", _Ear(self.listener, service, region))
