@@ -191,6 +191,28 @@ class RegionState(TextChoices):
     SKIPPED = "skipped", _("Skipped")
 
 
+class AccountState(TextChoices):
+    """Where an account stands, for whoever watches many: drawn from its latest run."""
+
+    NO_OWNER = "no_owner", _("Nobody answers for it")
+    NOT_STARTED = "not_started", _("Not started")
+    WAITING = "waiting", _("Waiting")
+    WORKING = "working", _("Working")
+    VERIFIED = "verified", _("Verified")
+    PARTLY = "partly", _("Partly done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class BlockedOn(TextChoices):
+    """Who has to do something before an account can go on."""
+
+    NOBODY = "nobody", _("Nobody")
+    OWNER = "owner", _("Its owner")
+    INFOSEC = "infosec", _("Infosec")
+    PORTAL = "portal", _("The portal")
+
+
 class FailureKind(TextChoices):
     """What sort of refusal AWS gave; see `aws.errors` for the codes behind each."""
 

@@ -14,10 +14,12 @@ from onboarding.engine import claims, pulse, sweeping
 from onboarding.engine.claims import Claim
 from onboarding.engine.defects import give_back
 from onboarding.engine.work import work as do_work
+from onboarding.models import standing
 
 logger = logging.getLogger(__name__)
 
 CLAIMS_PER_TICK = 64
+ACCOUNTS_PER_COUNT = 1000
 
 # Restarted, unreachable, full, or not migrated yet: no defect of the work that met it, and it passes.
 DATABASE_AWAY = (OperationalError, InterfaceError, ProgrammingError)
@@ -61,6 +63,17 @@ def seal_audit() -> None:
             seal_committed()
     except NoAuditKey as missing:
         logger.error("audit.not_sealed %s", missing)  # noqa: TRY400 - said every few seconds, until it is mended
+
+
+@shared_task(name="onboarding.keep_count")
+def keep_count() -> None:
+    """Keep the fleet's counts short and its summaries whole; note how the day stands."""
+    with _unless_the_database_is_away("keep_count"):
+        now = timezone.now()
+        standing.make_missing(ACCOUNTS_PER_COUNT)
+        standing.follow_others(now)
+        standing.fold_tally()
+        standing.note_day(now.date())
 
 
 @shared_task(name="onboarding.work")

@@ -19,6 +19,8 @@ from onboarding.views import (
     style,
     wizard,
 )
+from onboarding.views.fleet import account as fleet_account
+from onboarding.views.fleet import accounts as fleet_accounts
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -53,6 +55,8 @@ urlpatterns = [
     path("staff/", staff.staff, name="staff"),
     path("audit/", audit.audit, name="audit"),
     path("audit.jsonl", audit.audit_export, name="audit-export"),
+    path("fleet/accounts/", fleet_accounts.accounts, name="fleet-accounts"),
+    path("fleet/accounts/<slug:number>/", fleet_account.account, name="fleet-account"),
     path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),
     path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),

@@ -26,6 +26,11 @@ app.conf.update(
     beat_schedule={
         "claim-what-is-due": {"task": "onboarding.tick", "schedule": 2.0, "options": {"expires": 4}},
         "sweep-what-stands-still": {"task": "onboarding.sweep", "schedule": 2.0, "options": {"expires": 4}},
+        "keep-the-fleet-counted": {
+            "task": "onboarding.keep_count",
+            "schedule": 30.0,
+            "options": {"expires": 30},
+        },
         "seal-the-audit-log": {"task": "onboarding.seal_audit", "schedule": 5.0, "options": {"expires": 10}},
     },
 )

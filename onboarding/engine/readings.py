@@ -6,8 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from onboarding.company import Company
-from onboarding.models import RegionReading, Run, history
-from onboarding.observed import Failure, RegionSurvey, Stack, Trail
+from onboarding.models import RegionReading, Run, history, standing
+from onboarding.observed import AccountSurvey, Failure, RegionSurvey, Stack, Trail
 from onboarding.states import RegionOutcome, RegionState
 from onboarding.stored import failure_as_json
 
@@ -35,6 +35,30 @@ def keep(
     failure: Failure | None = None,
 ) -> None:
     """Store what one look at a region showed. Inside the caller's transaction on the run."""
+    _store(
+        run,
+        region,
+        state=state,
+        outcome=outcome,
+        stack=stack,
+        trail=trail,
+        reason_code=reason_code,
+        failure=failure,
+    )
+    standing.bring_regions_up_to_date(run.account_id)
+
+
+def _store(
+    run: Run,
+    region: str,
+    *,
+    state: RegionState,
+    outcome: RegionOutcome,
+    stack: Stack | None,
+    trail: Trail | None,
+    reason_code: str = "",
+    failure: Failure | None = None,
+) -> None:
     seen: dict[str, Any] = {
         "outcome": outcome,
         "state": state,
@@ -91,6 +115,7 @@ def mark(
     if any(seen[name] != getattr(before, name) for name in ("state", "reason_code")):
         told = {name: getattr(before, name) for name in _TOLD} | seen
         told["latest_delivery_at"] = before.latest_delivery_at
+        standing.bring_regions_up_to_date(run.account_id)
         history.record(run.pk, "region.reading", region=region, **_as_news(told))
 
 
@@ -106,8 +131,15 @@ def our_trail(company: Company, trails: tuple[Trail, ...], region: str) -> Trail
     return max(ours, key=lambda trail: (trail.is_logging is True, not trail.is_shadow), default=None)
 
 
-def keep_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
-    """Store what the survey showed of a region. Only what was verified is covered."""
+def keep_survey(run: Run, company: Company, survey: AccountSurvey) -> None:
+    """Store what the survey showed of each region, and sum it up once."""
+    for region in survey.regions:
+        _store_surveyed(run, company, region)
+    standing.bring_regions_up_to_date(run.account_id)
+
+
+def _store_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
+    """Only what was verified is covered."""
     stack = next((one for one in surveyed.stacks if one.name == company.trails.regional_stack_name), None)
     trail = our_trail(company, surveyed.trails, surveyed.region)
     if surveyed.outcome == RegionOutcome.READ:
@@ -116,7 +148,7 @@ def keep_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
         state = RegionState.UNKNOWN
     else:
         state = RegionState.SKIPPED
-    keep(
+    _store(
         run,
         surveyed.region,
         state=state,

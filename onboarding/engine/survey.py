@@ -16,7 +16,7 @@ from onboarding.aws.regions import survey_account
 from onboarding.blueprint import build_blueprint
 from onboarding.engine import access, deadlines, grants, parking, preflight, readings
 from onboarding.engine.claims import Work, holding, rest
-from onboarding.models import AwsAccount, Run, history
+from onboarding.models import AwsAccount, Run, history, standing
 from onboarding.models.stages import lay_out, next_stage, open_stage
 from onboarding.observed import AccountSurvey, Failure
 from onboarding.planning import Plan, PlannedStep
@@ -70,7 +70,8 @@ def _stop(work: Work, run: Run, rights: preflight.Rights) -> None:
 
 def _remember_alias(run: Run, alias: str) -> None:
     """Before the run is locked, and not under its lock: people's acts lock the account first."""
-    AwsAccount.objects.filter(pk=run.account_id).update(alias=alias)
+    if AwsAccount.objects.filter(pk=run.account_id).exclude(alias=alias).update(alias=alias):
+        standing.bring_up_to_date(run.account_id)
 
 
 def is_fresh(run: Run) -> bool:
@@ -96,8 +97,7 @@ def _keep(run: Run, survey: AccountSurvey) -> None:
     stored = survey_as_json(survey)
     Run.objects.filter(pk=run.pk).update(survey=stored)
     run.survey = stored
-    for region in survey.regions:
-        readings.keep_surveyed(run, settings.COMPANY, region)
+    readings.keep_survey(run, settings.COMPANY, survey)
     history.record(
         run.pk, "survey.done", regions=len(survey.regions), knows_all_regions=survey.knows_all_regions
     )

@@ -8,13 +8,16 @@ from onboarding.models.people import Invitation, InvitationState, Member, StaffR
 from onboarding.models.reading import RegionReading
 from onboarding.models.run import Run
 from onboarding.models.step import Step
+from onboarding.models.summary import AccountSummary, FleetDay, Tally
 from onboarding.models.work_item import WorkItem
 
 __all__ = [
+    "AccountSummary",
     "AuditHead",
     "AuditRecord",
     "AwsAccount",
     "Event",
+    "FleetDay",
     "Grant",
     "Invitation",
     "InvitationState",
@@ -25,5 +28,6 @@ __all__ = [
     "Run",
     "StaffRole",
     "Step",
+    "Tally",
     "WorkItem",
 ]

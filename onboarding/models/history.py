@@ -4,6 +4,7 @@ An event's number is allocated by updating the run's row, which the transaction 
 numbers of one run become visible in order and a reader with a cursor skips none.
 
 What an auditor will ask about goes to the audit log too, in the same transaction: so none of it is forgotten.
+So does where the account stands (`models.standing`): no list ever contradicts the run.
 """
 
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from onboarding import wake
+from onboarding.models import standing
 from onboarding.models.audit import AuditKind, append
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
@@ -60,6 +62,7 @@ def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = N
             run_id=run_id, number=number, kind=kind, region=region, step_id=step_id, data=data
         )
         _audit(event)
+        _sum_up(event)
         wake.announce(run_id)
     return event
 
@@ -180,6 +183,15 @@ def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None)
             if run is not None:
                 record(run.pk, "grant.destroyed", grant_id=grant.pk, kind_of_grant=grant.kind, reason=reason)
     return len(live)
+
+
+def _sum_up(event: Event) -> None:
+    """Into the account's summary: where it stands when its run has moved, else that something happened."""
+    if event.kind == "run.status":
+        account_id = Run.objects.values_list("account_id", flat=True).get(pk=event.run_id)
+        standing.bring_up_to_date(account_id, moved_at=event.at)
+    else:
+        standing.note_movement(event.run_id, event.at)
 
 
 def _audit(event: Event) -> None:

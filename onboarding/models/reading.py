@@ -25,6 +25,8 @@ class RegionReading(models.Model):
     class Meta:
         ordering = ("region",)
         constraints = (models.UniqueConstraint(fields=("account", "region"), name="one_reading_per_region"),)
+        # Which accounts have this region in that state?
+        indexes = (models.Index(fields=("region", "state", "account"), name="reading_region_state"),)
 
     def __str__(self) -> str:
         return f"{self.region}: {self.state}"

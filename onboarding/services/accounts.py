@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import AwsAccount, Ownership
+from onboarding.models import AwsAccount, Ownership, standing
 from onboarding.models.audit import AuditKind, append
 from onboarding.models.people import STARTS_WORK_AGAIN, role_of
 from onboarding.services.ownership import has_owner
@@ -50,6 +50,7 @@ def register(user: User, *, number: str, name: str, contact_email: str, ticket_u
         with transaction.atomic():
             candidate.save()
             Ownership.objects.create(account=candidate, user=user)
+            standing.bring_up_to_date(candidate.pk)
             append(AuditKind.ACCOUNT_REGISTERED, actor_id=user.pk, account_id=candidate.pk, **details)
             return candidate
     except IntegrityError:
@@ -74,6 +75,7 @@ def register_without_owner(
     try:
         with transaction.atomic():
             candidate.save()
+            standing.bring_up_to_date(candidate.pk)
             append(
                 AuditKind.ACCOUNT_REGISTERED,
                 actor_id=by.pk,

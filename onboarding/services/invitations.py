@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import AwsAccount, Invitation, Ownership, OwnershipRole
+from onboarding.models import AwsAccount, Invitation, Ownership, OwnershipRole, standing
 from onboarding.models.audit import AuditKind, append
 from onboarding.models.people import (
     INVITATION_VALID_FOR,
@@ -202,6 +202,7 @@ def accept(user: User, token: str) -> AwsAccount:
             raise NoLongerValid
         role = OwnershipRole.CO_OWNER if has_owner(invitation.account) else OwnershipRole.OWNER
         Ownership.objects.get_or_create(account=invitation.account, user=user, defaults={"role": role})
+        standing.bring_up_to_date(invitation.account_id)
         append(AuditKind.OWNER_JOINED, actor_id=user.pk, account_id=invitation.account_id, role=role)
     return invitation.account
 

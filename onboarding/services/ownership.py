@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import AwsAccount, Ownership, OwnershipRole
+from onboarding.models import AwsAccount, Ownership, OwnershipRole, standing
 from onboarding.models.audit import AuditKind, append
 from onboarding.models.people import STARTS_WORK_AGAIN, role_of
 from onboarding.services.refusals import NotOwner, Refused
@@ -59,6 +59,7 @@ def remove(by: User, account: AwsAccount, user_id: int) -> None:
     if ownership.role == OwnershipRole.OWNER:
         raise OwnerMustHandOn
     ownership.delete()
+    standing.bring_up_to_date(account.pk)
     append(
         AuditKind.OWNER_REMOVED,
         actor_id=by.pk,
@@ -78,6 +79,7 @@ def hand_on(by: User, account: AwsAccount, user_id: int) -> None:
         return
     account.ownerships.filter(user=by).update(role=OwnershipRole.CO_OWNER)
     account.ownerships.filter(pk=new.pk).update(role=OwnershipRole.OWNER)
+    standing.bring_up_to_date(account.pk)
     append(
         AuditKind.OWNERSHIP_TRANSFERRED,
         actor_id=by.pk,

@@ -9,9 +9,14 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from onboarding.middleware.gatekeeper import demand_second_factor, marked
-from onboarding.models import AwsAccount, Run
-from onboarding.models.people import STARTS_WORK_AGAIN, role_of
+from onboarding.middleware.gatekeeper import (
+    SecondFactorNeeded,
+    demand_second_factor,
+    marked,
+    passed_second_factor,
+)
+from onboarding.models import AwsAccount, Run, StaffRole
+from onboarding.models.people import STARTS_WORK_AGAIN, mark_second_factor, role_of
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -26,19 +31,27 @@ def viewer(request: HttpRequest) -> User:
     return marked(request, signed_in(request))
 
 
+def infosec_member(request: HttpRequest) -> tuple[User, StaffRole]:
+    """Somebody of infosec, marked, and their role. 404 for everybody else; raises SecondFactorNeeded."""
+    user = signed_in(request)
+    role = role_of(user)
+    if role is None:
+        raise Http404
+    if not passed_second_factor(request):
+        raise SecondFactorNeeded
+    return mark_second_factor(user, passed=True), role
+
+
 def infosec(request: HttpRequest) -> User:
     """Somebody of infosec, who may see every account; 404 for everybody else. Raises SecondFactorNeeded."""
-    user = viewer(request)
-    if role_of(user) is None:
-        raise Http404
-    demand_second_factor(request)
+    user, _role = infosec_member(request)
     return user
 
 
 def operator(request: HttpRequest) -> User:
     """Somebody of infosec who may also act. 404 for analysts and auditors, as for strangers."""
-    user = infosec(request)
-    if role_of(user) not in STARTS_WORK_AGAIN:
+    user, role = infosec_member(request)
+    if role not in STARTS_WORK_AGAIN:
         raise Http404
     return user
 

@@ -1,0 +1,104 @@
+"""What does infosec see of one account? All that is known of it, but for secrets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+
+from onboarding.fleet.looks import blocked_word
+from onboarding.models import AccountSummary, AwsAccount, Grant, Ownership, RegionReading, Run, Step
+from onboarding.progress.failures import Trouble, trouble_of
+from onboarding.progress.regions import RegionRow, region_rows
+from onboarding.states import StepKind
+
+RUNS_SHOWN = 20
+GRANTS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStack:
+    """A stack that a run put there, found there or took away."""
+
+    what: str | Promise
+    name: str
+    region: str
+    stack_id: str
+    template: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    account: AwsAccount
+    summary: AccountSummary
+    blocked_on: str
+    trouble: Trouble | None
+    runs: Sequence[Run]
+    regions: tuple[RegionRow, ...]
+    read_at: datetime | None
+    stacks: tuple[DeployedStack, ...]
+    people: Sequence[Ownership]
+    # Never with what was sealed in them.
+    grants: Sequence[Grant]
+
+
+def page_of(summary: AccountSummary) -> AccountPage:
+    """From a summary that was read with its account."""
+    account = summary.account
+    runs = list(
+        account.runs.defer("survey", "plan", "choices").select_related("started_by", "approved_by")[
+            :RUNS_SHOWN
+        ]
+    )
+    latest = runs[0] if runs else None
+    steps = list(latest.steps.all()) if latest else []
+    readings = list(RegionReading.objects.filter(account=account))
+    return AccountPage(
+        account=account,
+        summary=summary,
+        blocked_on=blocked_word(summary.blocked_on),
+        trouble=trouble_of(latest.reason_code, latest.failure) if latest and summary.remedy else None,
+        runs=runs,
+        regions=region_rows(readings, steps, is_over=latest is None or latest.is_settled),
+        read_at=max((reading.read_at for reading in readings), default=None),
+        stacks=_stacks(steps, readings),
+        people=list(Ownership.objects.filter(account=account).select_related("user").order_by("pk")),
+        grants=list(
+            account.grants.defer("sealed")
+            .select_related("handed_over_by")
+            .order_by("-handed_over_at")[:GRANTS_SHOWN]
+        ),
+    )
+
+
+def _stacks(steps: Sequence[Step], readings: Sequence[RegionReading]) -> tuple[DeployedStack, ...]:
+    """The parents as the latest run knows them, then the regional ones as they were last read."""
+    parents = [
+        DeployedStack(
+            what=StepKind(step.kind).label,
+            name=step.target,
+            region=step.region,
+            stack_id=step.stack_id,
+            template=step.template_digest[:12],
+            status=step.aws_status or str(step.get_status_display()),
+        )
+        for step in steps
+        if step.kind in {StepKind.REMOVE_STACK, StepKind.DEPLOY_ROLES, StepKind.DEPLOY_TRAILS}
+    ]
+    templates = {
+        step.region: step.template_digest[:12] for step in steps if step.kind == StepKind.REGION_TRAIL
+    }
+    regional = [
+        DeployedStack(
+            what=StepKind.REGION_TRAIL.label,
+            name=reading.stack_id.partition(":stack/")[2].partition("/")[0],
+            region=reading.region,
+            stack_id=reading.stack_id,
+            template=templates.get(reading.region, ""),
+            status=reading.stack_status,
+        )
+        for reading in readings
+        if reading.stack_id
+    ]
+    return (*parents, *regional)

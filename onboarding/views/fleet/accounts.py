@@ -1,0 +1,54 @@
+"""The list of accounts: what an address asks for, a page of it, and all of it as a file."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from onboarding.fleet.columns import COLUMNS, DEFAULT_COLUMNS, chosen_columns, rows_of
+from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
+from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of
+from onboarding.fleet.words import filter_words
+from onboarding.models import AccountSummary
+from onboarding.states import AccountState, BlockedOn
+from onboarding.views.access import infosec_member
+
+
+@login_required
+@require_safe
+def accounts(request: HttpRequest) -> HttpResponse:
+    user, _role = infosec_member(request)
+    filters = Filters.from_query(request.GET)
+    sort = SORTS.get(request.GET.get("sort", ""), DEFAULT_SORT)
+    columns = chosen_columns(request.GET.getlist("column"))
+    wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
+    page = page_of(
+        wanted.defer("search", "regions"),
+        sort,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+    )
+    # What stays the same from page to page, and is no filter.
+    kept = [("sort", sort.word)] if sort is not DEFAULT_SORT else []
+    kept += [("column", column.word) for column in columns] if columns != DEFAULT_COLUMNS else []
+    context = {
+        "filters": filters,
+        "told": filter_words(filters),
+        "count": count_of(filters, wanted),
+        "rows": rows_of(page.rows, columns),
+        "columns": columns,
+        "every_column": COLUMNS.values(),
+        "sort": sort,
+        "sorts": SORTS.values(),
+        "states": AccountState.choices,
+        "blockers": BlockedOn.choices,
+        "coverages": CoverageIs.choices,
+        "region_states": REGION_STATES.items(),
+        "after": filters.as_query(kept, after=page.after) if page.after else "",
+        "before": filters.as_query(kept, before=page.before) if page.before else "",
+        "first": filters.as_query(kept),
+        "everything": reverse("fleet-accounts"),
+    }
+    return render(request, "fleet/accounts.html", context)
