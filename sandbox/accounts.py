@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`opted_in` is None when nothing was said. `role` is what it is in the story told: owner, central."""
+    """`opted_in` is None when nothing was said. `role` is what it is in the story told: owner, central.
+
+    `scripted`: its regions are played from a script (`sandbox.scripted`).
+    """
 
     number: str
     name: str = ""
@@ -18,6 +21,7 @@ class Account:
     role: str = "owner"
     opted_in: tuple[str, ...] | None = None
     management_account: str = ""
+    scripted: bool = False
 
 
 _accounts: dict[str, Account] = {}

@@ -57,7 +57,8 @@ def _who(access_key_id: str) -> tuple[str, str]:
     return (identity["accountId"], identity["userArn"]) if identity else ("", "")
 
 
-def _stack(parameters: Mapping[str, Any]) -> str:
+def stack_named(parameters: Mapping[str, Any]) -> str:
+    """The name of the stack that a request is about, empty when about none."""
     value = (parameters.get("StackName") or parameters.get("StackId") or [""])[0]
     found = _STACK_ARN.match(value)
     return found.group(1) if found else value
@@ -92,7 +93,7 @@ def read_call(scope: Mapping[str, Any], body: bytes) -> Call:
         access_key_id=access_key_id,
         account=account,
         principal=principal,
-        stack=_stack(parameters) if service == "cloudformation" else "",
+        stack=stack_named(parameters) if service == "cloudformation" else "",
         resource=resource,
         user_agent=headers.get("user-agent", ""),
     )

@@ -157,13 +157,21 @@ class Sandbox:
         self._ask("DELETE", "requests")
 
     def account(self, number: str, **said: Any) -> Sequence[str]:
-        """Make an account (name, alias, enabled_opt_in_regions, organization_trail); its enabled regions."""
+        """Make an account (name, alias, enabled_opt_in_regions, organization_trail,
+        scripted_regions); its enabled regions."""
         found: list[str] = self._ask("POST", "accounts", {"number": number, **said})["enabled_regions"]
         return found
 
     def accounts(self) -> Sequence[dict[str, Any]]:
         """The accounts that have a name here."""
         found: list[dict[str, Any]] = self._ask("GET", "accounts")["accounts"]
+        return found
+
+    def changes(self, *, account: str | None = None, status: str | None = None) -> Sequence[dict[str, Any]]:
+        """Which stack came into which status, and when: "time", "account", "region", "stack", "status"."""
+        query = {"account": account, "status": status}
+        given = urlencode({name: value for name, value in query.items() if value})
+        found: list[dict[str, Any]] = self._ask("GET", f"changes?{given}")["changes"]
         return found
 
     def credentials(self, *, account: str = "", kind: str = "role", **more: Any) -> Credentials:

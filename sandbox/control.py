@@ -7,7 +7,9 @@
     DELETE faults[/NUMBER]                  one, or all
     GET    requests      ?account=&after=   the request log after that entry; DELETE forgets it
     GET    accounts      POST accounts      {"number", "name", "alias", "organization_trail": name or true,
-                                             "enabled_opt_in_regions": names or how many}
+                                             "enabled_opt_in_regions": names or how many,
+                                             "scripted_regions": true to play them from a script}
+    GET    changes       ?account=&after=&status=   which stack came into which status, and when
     POST   credentials                      {"account", "kind", "role_arn", "duration_seconds", …}
     GET    scenarios     POST scenarios/NAME  {"account"}, answers what it made
     GET    /_sandbox/                       the console page, where one plays the account owner
@@ -25,6 +27,7 @@ from ministack import app as ministack_app
 
 from sandbox import (
     accounts,
+    changes,
     clock,
     console,
     faults,
@@ -32,8 +35,10 @@ from sandbox import (
     minting,
     regions,
     request_log,
+    scripted,
     seeds,
     settings,
+    shortcut,
     trails,
 )
 from sandbox.refusals import Answer
@@ -62,6 +67,9 @@ def forget() -> None:
     accounts.clear()
     ministack_app._reset_all_state()
     trails.clear()
+    scripted.clear()
+    shortcut.clear()
+    changes.clear()
     request_log.clear()
 
 
@@ -125,6 +133,7 @@ def show_accounts(_query: Query, _document: Document) -> Any:
                 "name": a.name,
                 "alias": a.alias,
                 "role": a.role,
+                "scripted_regions": a.scripted,
                 "enabled_regions": list(regions.enabled(a.number)),
             }
             for a in accounts.known()
@@ -146,6 +155,7 @@ def tell_account(_query: Query, document: Document) -> Any:
             name=document.get("name", ""),
             alias=document.get("alias", ""),
             opted_in=None if opted_in is None else tuple(opted_in),
+            scripted=bool(document.get("scripted_regions", False)),
         )
     )
     if document.get("organization_trail"):
@@ -165,6 +175,13 @@ def hand_out_credentials(_query: Query, document: Document) -> Any:
     ).document()
 
 
+def show_changes(query: Query, _document: Document) -> Any:
+    found = changes.listed(
+        account=query.get("account"), after=int(query.get("after", "0")), status=query.get("status")
+    )
+    return {"changes": [change.document() for change in found]}
+
+
 def show_scenarios(_query: Query, _document: Document) -> Any:
     return {"scenarios": {name: (play.__doc__ or "").strip() for name, play in seeds.SCENARIOS.items()}}
 
@@ -182,6 +199,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Query, Document], Any]] = {
     ("GET", "accounts"): show_accounts,
     ("POST", "accounts"): tell_account,
     ("POST", "credentials"): hand_out_credentials,
+    ("GET", "changes"): show_changes,
     ("GET", "scenarios"): show_scenarios,
 }
 

@@ -8,6 +8,8 @@ from typing import Any
 from ministack.core.responses import now_iso
 from ministack.services.cloudformation import stacks as ministack_stacks
 
+from sandbox import changes
+
 Record = dict[str, Any]
 """A stack or one of its resources as ministack keeps it."""
 
@@ -21,6 +23,7 @@ def tell_stack(stack: Record, status: str, reason: str = "") -> None:
     """Give the stack this status and record the event."""
     stack["StackStatus"] = status
     stack["StackStatusReason"] = reason
+    changes.record(stack["StackId"], status)
     if status == "DELETE_IN_PROGRESS":
         stack["DeletionTime"] = now_iso()
     ministack_stacks._add_event(

@@ -133,7 +133,7 @@ def _is_due(log: Deliveries) -> bool:
 
 async def _look_round() -> None:
     for trail in trails.all_trails():
-        for account, region in trail.places() if trail.logging else ():
+        for account, region in trail.places() if trail.logging and not trail.played else ():
             log = trail.deliveries.setdefault((account, region), Deliveries())
             if _is_due(log):
                 deliver(trail, account, region, log)

@@ -75,9 +75,10 @@ def tagged(
     return with_tags
 
 
-def _create_now(
+def create_now(
     resource_type: str, logical_id: str, properties: Record, stack_name: str
 ) -> tuple[str, Record, str]:
+    """Create the resource on this thread, in no time; its physical id, attributes and its name's seed."""
     token = provisioners._NAME_SEED.set("")
     try:
         physical_id, attributes = provisioners._provision_resource(
@@ -110,7 +111,7 @@ async def create(operation: Operation, logical_id: str, definition: Record) -> b
         if operation.stopped.is_set():
             raise Abandoned(events.CREATION_CANCELLED, "")
         record["PhysicalResourceId"], record["Attributes"], seed = await run_reentrant(
-            _create_now,
+            create_now,
             resource_type,
             logical_id,
             tagged(stack, resource_type, record["Properties"], logical_id),

@@ -57,6 +57,7 @@ def _owner(number: str, name: str = "", alias: str = "") -> None:
             alias=alias or known.alias,
             opted_in=known.opted_in,
             management_account=known.management_account,
+            scripted=known.scripted,
         )
     )
 

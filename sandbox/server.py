@@ -25,6 +25,7 @@ logger = logging.getLogger("sandbox")
 
 PATCHES = (
     # Services and credentials: what they answer.
+    "by_place",
     "refusals",
     "credentials",
     "regions",
@@ -46,6 +47,7 @@ PATCHES = (
     "buckets",
     "functions",
     "custom_resources",
+    "scripted",
 )
 """Modules whose `install()` makes ministack behave as AWS does."""
 

@@ -45,7 +45,7 @@ class Deliveries:
 
 @dataclass(slots=True, eq=False)
 class Trail:
-    """One trail. `topic` is an ARN or empty; `deliveries` is by region."""
+    """One trail. `topic` is an ARN or empty; `deliveries` is by region; a `played` one's come of a script."""
 
     account: str
     name: str
@@ -61,6 +61,7 @@ class Trail:
     organization: bool = False
     validation: bool = False
     logging: bool = False
+    played: bool = False
     started_at: float | None = None
     stopped_at: float | None = None
     selectors: list[dict[str, Any]] = field(default_factory=list)
