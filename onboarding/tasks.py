@@ -15,6 +15,7 @@ from onboarding.engine.claims import Claim
 from onboarding.engine.defects import give_back
 from onboarding.engine.work import work as do_work
 from onboarding.models import standing
+from onboarding.notices import outbox
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,13 @@ def keep_count() -> None:
         standing.follow_others(now)
         standing.fold_tally()
         standing.note_day(now.date())
+
+
+@shared_task(name="onboarding.tell")
+def tell() -> None:
+    """Send people what is due to be told."""
+    with _unless_the_database_is_away("tell"):
+        outbox.tell()
 
 
 @shared_task(name="onboarding.work")

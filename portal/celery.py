@@ -32,6 +32,7 @@ app.conf.update(
             "options": {"expires": 30},
         },
         "seal-the-audit-log": {"task": "onboarding.seal_audit", "schedule": 5.0, "options": {"expires": 10}},
+        "tell-people": {"task": "onboarding.tell", "schedule": 5.0, "options": {"expires": 10}},
     },
 )
 

@@ -228,6 +228,8 @@ if IS_PRODUCTION:
     vars().update(EMAIL_CONFIG)
 else:
     EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+# A mail server that hangs must hold up neither a page nor the worker.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="onboarding@localhost")
 
 # --- Pages ----------------------------------------------------------------------------------------

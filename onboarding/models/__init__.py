@@ -4,7 +4,9 @@ from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
 from onboarding.models.audit import AuditHead, AuditRecord
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
+from onboarding.models.notice import Notice, NoticeOutcome
 from onboarding.models.people import Invitation, InvitationState, Member, StaffRole
+from onboarding.models.reader import Reader
 from onboarding.models.reading import RegionReading
 from onboarding.models.run import Run
 from onboarding.models.step import Step
@@ -22,8 +24,11 @@ __all__ = [
     "Invitation",
     "InvitationState",
     "Member",
+    "Notice",
+    "NoticeOutcome",
     "Ownership",
     "OwnershipRole",
+    "Reader",
     "RegionReading",
     "Run",
     "StaffRole",

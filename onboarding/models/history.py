@@ -3,8 +3,9 @@
 An event's number is allocated by updating the run's row, which the transaction holds until it commits. So
 numbers of one run become visible in order and a reader with a cursor skips none.
 
-What an auditor will ask about goes to the audit log too, in the same transaction: so none of it is forgotten.
-So does where the account stands (`models.standing`): no list ever contradicts the run.
+What an auditor will ask about goes to the audit log too, in the same transaction, and whom to tell of a
+change into the outbox of notices: so none of it is forgotten. So does where the account stands
+(`models.standing`): no list ever contradicts the run.
 """
 
 from collections.abc import Collection
@@ -21,6 +22,7 @@ from onboarding.models import standing
 from onboarding.models.audit import AuditKind, append
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
+from onboarding.models.notice import put
 from onboarding.models.run import Run
 from onboarding.models.step import Step
 from onboarding.observed import Failure
@@ -101,7 +103,7 @@ def move_run(
         if to in SETTLED_RUN_STATUSES:
             changes["finished_at"] = now
         Run.objects.filter(pk=run.pk).update(**changes)
-        record(
+        event = record(
             run.pk,
             "run.status",
             before=before,
@@ -110,6 +112,7 @@ def move_run(
             failure=changes["failure"],
             by_id=by_id,
         )
+        put(event, to)
     _bring_up_to_date(run, changes)
     return True
 

@@ -83,6 +83,8 @@ _PLAIN = {
     "plan.made": lambda: _("A plan was made."),
     "plan.approved": lambda: _("The plan was approved."),
     "grant.destroyed": lambda: _("The access that was handed over was destroyed."),
+    "notice.given_up": lambda: _("Somebody could not be told of it. Infosec sees whom."),
+    "notice.asked_again": lambda: _("Infosec had it told again."),
     "hand_over.checked": lambda: _("The portal tried to use the hand-over role, as its owner asked."),
 }
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from onboarding.middleware.gatekeeper import demand_second_factor
-from onboarding.models import AwsAccount, Run, StaffRole
+from onboarding.models import AwsAccount, Notice, Run, StaffRole
 from onboarding.models.people import READS_AUDIT_LOG, role_of, sees_every_account
 from onboarding.progress.acts import Act, next_act
 from onboarding.views.access import viewer
@@ -44,6 +44,7 @@ def front(request: HttpRequest) -> HttpResponse:
             "sees_all": sees_all,
             "lacks_second_factor": role is not None and not sees_all,
             "reads_audit_log": role in READS_AUDIT_LOG and sees_all,
+            "undelivered": Notice.objects.in_trouble().count() if sees_all else 0,
             "gives_roles": role == StaffRole.SUPERUSER and sees_all,
         },
     )

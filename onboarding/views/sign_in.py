@@ -13,13 +13,18 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import force_bytes
+from django.utils.translation import get_language
 from nacl.encoding import Base64Encoder
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
 from onboarding.middleware.gatekeeper import PROVIDER_ASKED, signed_in_within
 from onboarding.models import StaffRole
+from onboarding.models.reader import remember
 from onboarding.services.people import follow_provider
+
+# Set by the pages' script: a time zone's name, as "Europe/Berlin". Nothing but mails depends on it.
+ZONE_COOKIE = "zone"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -32,6 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         elif words.get("signup"):
             # The password that they chose this moment is as recent a proof as one typed in again.
             record_authentication(request, user, method="password")
+        # Mails are written later, by a process that meets no browser.
+        remember(user.pk, language=get_language() or "", time_zone=request.COOKIES.get(ZONE_COOKIE, ""))
         answer: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **words)
         return answer
 

@@ -30,6 +30,10 @@ for (const button of document.querySelectorAll(".toast .close")) {
   button.addEventListener("click", () => button.closest(".toast").remove());
 }
 
+// --- The reader's time zone ---------------------------------------------------------------------
+// For mails, whose times are written where no browser is: kept with the language at sign-in.
+document.cookie = `zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone || "")}; path=/; max-age=31536000; SameSite=Lax${location.protocol === "https:" ? "; Secure" : ""}`;
+
 // --- Times --------------------------------------------------------------------------------------
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always", style: "short" });

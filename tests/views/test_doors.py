@@ -35,6 +35,7 @@ POST_ONLY = {
     "rotate-external-id",
     "remind-of-invitation",
     "take-back-invitation",
+    "try-notice-again",
 }
 POST_TOO = {
     "register",
@@ -64,6 +65,8 @@ ABOUT_NO_ACCOUNT = {
     "invite-owner",
     "remind-of-invitation",
     "take-back-invitation",
+    "notices",
+    "try-notice-again",
 }
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
@@ -82,7 +85,7 @@ def address(name: str, account: AwsAccount, run: Run) -> str:
             return reverse(name, args=[account.number, account.ownerships.get().user_id])
         case ["invitation_id", "number"]:
             return reverse(name, args=[account.number, 1])
-        case ["asked_id"]:
+        case ["asked_id"] | ["notice_id"]:
             return reverse(name, args=[1])
         case ["token"]:
             return reverse(name, args=["made-up"])

@@ -31,7 +31,7 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
-from onboarding.models import Member, Ownership, OwnershipRole, StaffRole
+from onboarding.models import Member, Notice, Ownership, OwnershipRole, StaffRole
 from onboarding.services.accounts import register, register_without_owner
 from onboarding.services.hand_over import hand_over_role
 from onboarding.services.invitations import invite
@@ -149,6 +149,9 @@ def make_world() -> World:
         users["operator"], number="222222222222", name="Whose?", contact_email="new@example.org"
     )
     asked = invite(users["operator"], unowned, "asked@example.org")
+    notice = Notice.objects.filter(run=run).first()
+    assert notice is not None
+    Notice.objects.filter(pk=notice.pk).update(attempts=9)
     sessions = {visitor: session_of(visitor, user) for visitor, user in users.items()}
     sessions.pop("unconfirmed")
     for visitor in ("owner", "superuser"):
@@ -160,6 +163,7 @@ def make_world() -> World:
         "user_id": users["co-owner"].pk,
         "invitation_id": invitation.pk,
         "asked_id": asked.pk,
+        "notice_id": notice.pk,
         "token": "made-up",
         "pk": factor.pk,
         "key": "made-up",
@@ -176,6 +180,7 @@ def make_world() -> World:
         "user_id": 999_999,
         "invitation_id": 999_999,
         "asked_id": 999_999,
+        "notice_id": 999_999,
     }
     return World(
         Client(), sessions, {"there": there, "absent": absent | {"object_id": 999_999, "pk": 999_999}}
@@ -229,7 +234,16 @@ def has_an_object(path: str) -> bool:
     """Whether the address names something that may belong to another, or not be there at all."""
     return any(
         f"{hole}>" in path
-        for hole in ("number", "run_id", "user_id", "invitation_id", "asked_id", "object_id", ":pk")
+        for hole in (
+            "number",
+            "run_id",
+            "user_id",
+            "invitation_id",
+            "asked_id",
+            "notice_id",
+            "object_id",
+            ":pk",
+        )
     )
 
 
