@@ -26,12 +26,12 @@ class Visitor:
     def visit(self, path: str) -> str:
         return self._open(path, None)
 
-    def send(self, path: str, **fields: str) -> str:
+    def send(self, path: str, **fields: str | list[str]) -> str:
         """Send a form as the page now seen would: with its token."""
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.page)
         if found is None:
             raise PageRefused(f"{self.address} has no form to send.")
-        return self._open(path, urlencode({"csrfmiddlewaretoken": found[1], **fields}).encode())
+        return self._open(path, urlencode({"csrfmiddlewaretoken": found[1], **fields}, doseq=True).encode())
 
     def sign_in(self, person: Person) -> None:
         self.visit("/accounts/login/")
@@ -41,11 +41,15 @@ class Visitor:
 
     def field(self, name: str) -> str:
         """What the named field of the page now seen holds."""
-        for tag in re.findall(r"<input\b[^>]*>", self.page):
-            if re.search(rf'name="{name}"', tag):
-                value = re.search(r'value="([^"]*)"', tag)
-                return unescape(value[1]) if value else ""
+        if found := self.fields(name):
+            return found[0]
         raise PageRefused(f"{self.address} has no field {name}.\n{self.words()}")
+
+    def fields(self, name: str) -> list[str]:
+        """The same of all fields of that name."""
+        tags = [tag for tag in re.findall(r"<input\b[^>]*>", self.page) if f'name="{name}"' in tag]
+        values = (re.search(r'value="([^"]*)"', tag) for tag in tags)
+        return [unescape(value[1]) if value else "" for value in values]
 
     def words(self) -> str:
         """The page's text, for a person who wants to know what it said."""

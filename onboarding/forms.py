@@ -17,14 +17,9 @@ from onboarding.custody import paste
 from onboarding.models import StaffRole
 
 
-class RegisterForm(forms.Form):
-    number = forms.CharField(
-        label=_("Account number"),
-        help_text=_("12 digits. Spaces and dashes are fine."),
-        max_length=40,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        error_messages={"required": _("Enter the account's number.")},
-    )
+class DetailsForm(forms.Form):
+    """What an owner may change of an account at any time."""
+
     name = forms.CharField(
         label=_("Account name"),
         help_text=_("What your team calls it, such as “Community IT”."),
@@ -50,18 +45,30 @@ class RegisterForm(forms.Form):
         error_messages={"invalid": _("Enter a link that begins with https://")},
     )
 
+    def clean_ticket_url(self) -> str:
+        url = str(self.cleaned_data["ticket_url"])
+        if url and not url.startswith(("https://", "http://")):
+            raise ValidationError(_("Enter a link that begins with https://"))
+        return url
+
+
+class RegisterForm(DetailsForm):
+    field_order = ("number", "name", "contact_email", "ticket_url")
+
+    number = forms.CharField(
+        label=_("Account number"),
+        help_text=_("12 digits. Spaces and dashes are fine."),
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={"required": _("Enter the account's number.")},
+    )
+
     def clean_number(self) -> str:
         """The 12 digits alone. The AWS console shows 1234-5678-9012, people write 1234 5678 9012."""
         number = re.sub(r"[\s\-\u2010-\u2015\u00a0]", "", self.cleaned_data["number"])
         if not re.fullmatch(r"[0-9]{12}", number):
             raise ValidationError(_("An account number has exactly 12 digits. Check it in the AWS console."))
         return number
-
-    def clean_ticket_url(self) -> str:
-        url = str(self.cleaned_data["ticket_url"])
-        if url and not url.startswith(("https://", "http://")):
-            raise ValidationError(_("Enter a link that begins with https://"))
-        return url
 
 
 class InviteForm(forms.Form):

@@ -26,6 +26,7 @@ from onboarding.views.fleet import accounts as fleet_accounts
 urlpatterns = [
     path("", front.front, name="front"),
     path("register/", wizard.register, name="register"),
+    path("aws/<slug:number>/details/", wizard.account_details, name="account-details"),
     path("aws/<slug:number>/hand-over/", wizard.hand_over_role, name="hand-over"),
     path(
         "aws/<slug:number>/hand-over/credentials/", wizard.hand_over_credentials, name="hand-over-credentials"
@@ -63,6 +64,7 @@ urlpatterns = [
     path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),
     path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),
+    path("runs/<uuid:run_id>/approval/", plan.approval_document, name="approval"),
     path("runs/<uuid:run_id>/approve/", plan.approve, name="approve"),
     path("runs/<uuid:run_id>/rights/", rights.rights, name="rights"),
     path("runs/<uuid:run_id>/check-again/", rights.check_again, name="check-again"),

@@ -33,6 +33,7 @@ class AuditKind(models.TextChoices):
     SIGN_IN_FAILED = "sign_in.failed", _("Failed to sign in")
     SIGNED_OUT = "sign_in.ended", _("Signed out")
     ACCOUNT_REGISTERED = "account.registered", _("Registered the account")
+    ACCOUNT_CHANGED = "account.changed", _("Changed the account’s details")
     EXTERNAL_ID_VIEWED = "external_id.viewed", _("Saw the ExternalId")
     EXTERNAL_ID_ROTATED = "external_id.rotated", _("Replaced the ExternalId")
     GRANT_RECEIVED = "grant.received", _("Handed over access")

@@ -66,6 +66,11 @@ class Plan:
         return not any(step.is_write for step in self.steps)
 
     @property
+    def deletions(self) -> tuple[PlannedStep, ...]:
+        """What can't be undone: the owner agrees to each by itself."""
+        return tuple(step for step in self.steps if step.goal == Goal.ABSENT and step.is_write)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what is approved: steps, regions, choices, blueprint. No notes, times or statuses."""
         approved = {

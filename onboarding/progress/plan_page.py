@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from onboarding.models import Run
 from onboarding.observed import AccountSurvey, Stack, StackResource
 from onboarding.planning import Note, Plan, PlannedStep
+from onboarding.progress.afterwards import Afterwards, afterwards_of
 from onboarding.progress.notes import words_of
 from onboarding.progress.places import place_of
 from onboarding.progress.rights import Rights, rights_of
@@ -27,6 +29,11 @@ class PlannedDeletion:
     resources: tuple[StackResource, ...] | None
     description: str
 
+    @property
+    def field_id(self) -> str:
+        """The id of its own tick."""
+        return f"tick-{self.step.ordinal}"
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
@@ -34,6 +41,7 @@ class PlannedWrite:
     region: str
     words: str
     why: str | Promise
+    cost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,22 @@ class PlanPage:
     admission: bool
     notes: tuple[NoteLine, ...]
     rights: Rights | None
+    afterwards: Afterwards
+    # Regions where another trail records the same events already, so that ours is the copy that AWS charges.
+    second_copies: int
+
+    @property
+    def left_alone(self) -> int:
+        """Regions that are neither searched nor changed."""
+        return len({region for note in self.notes if note.code in _LEFT_ALONE for region in note.regions})
 
     @property
     def changed_regions(self) -> int:
         return sum(len(group.regions) for group in self.regions if group.is_changed)
 
+
+_SECOND_COPY = {"keeps_own_trail", "organization_trail"}
+_LEFT_ALONE = {"skipped_not_enabled", "skipped_denied", "unreachable_not_searched", "skipped_by_choice"}
 
 _WHYS = {
     "absent": gettext_lazy("It does not exist yet."),
@@ -95,10 +114,11 @@ def plan_page(run: Run) -> PlanPage | None:
         return None
     plan = Plan.from_json(run.plan)
     survey = survey_from_json(run.survey) if run.survey is not None else None
+    deletions = tuple(_deletion(step, survey) for step in plan.deletions)
     return PlanPage(
         plan=plan,
         digest=run.plan_digest,
-        deletions=tuple(_deletion(step, survey) for step in _of(plan, StepKind.REMOVE_STACK)),
+        deletions=deletions,
         writes=tuple(
             _write(step) for step in _of(plan, StepKind.DEPLOY_ROLES) + _of(plan, StepKind.DEPLOY_TRAILS)
         ),
@@ -106,6 +126,23 @@ def plan_page(run: Run) -> PlanPage | None:
         admission=bool(_of(plan, StepKind.ADMIT_ACCOUNT)),
         notes=tuple(_lines(plan.notes)),
         rights=rights_of(run),
+        afterwards=afterwards_of(
+            settings.COMPANY,
+            survey,
+            removed_roles=_roles_in(deletions),
+            deploys_roles=bool(_of(plan, StepKind.DEPLOY_ROLES)),
+        ),
+        second_copies=len({note.region for note in plan.notes if note.code in _SECOND_COPY}),
+    )
+
+
+def _roles_in(deletions: Iterable[PlannedDeletion]) -> frozenset[str]:
+    """The names of the roles that go with the stacks."""
+    return frozenset(
+        resource.physical_id
+        for deletion in deletions
+        for resource in deletion.resources or ()
+        if resource.type == "AWS::IAM::Role"
     )
 
 
@@ -138,7 +175,13 @@ def _write(step: PlannedStep) -> PlannedWrite:
             "A function that switches on one CloudTrail trail in each region listed below, by a stack there."
         ),
     }
-    return PlannedWrite(step, named_region(step.region), words[step.kind], _WHYS.get(step.why, ""))
+    costs = {
+        StepKind.DEPLOY_ROLES: _("Costs nothing: AWS doesn’t charge for roles."),
+        StepKind.DEPLOY_TRAILS: _("Costs less than a cent: the function runs for some minutes, once."),
+    }
+    return PlannedWrite(
+        step, named_region(step.region), words[step.kind], _WHYS.get(step.why, ""), costs[step.kind]
+    )
 
 
 def _regions(plan: Plan) -> tuple[PlannedRegions, ...]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from onboarding.models import AwsAccount, Ownership, standing
 from onboarding.models.audit import AuditKind, append
 from onboarding.models.people import STARTS_WORK_AGAIN, role_of
-from onboarding.services.ownership import has_owner
+from onboarding.services.ownership import demand_ownership, has_owner
 from onboarding.services.refusals import Refused
 
 
@@ -103,3 +103,22 @@ def _candidate(number: str, details: dict[str, Any]) -> AwsAccount:
 def registered_before(user: User, number: str) -> AwsAccount | None:
     """The account of this number that `user` owns already."""
     return AwsAccount.objects.owned_by(user).filter(number=number).first()
+
+
+def change_details(
+    user: User, account: AwsAccount, *, name: str, contact_email: str, ticket_url: str = ""
+) -> None:
+    """What people call the account, whom they ask about it, and its ticket; never its number.
+
+    Raises NotOwner, and NotAnAccount when a field can't be right.
+    """
+    demand_ownership(user, account)
+    details: dict[str, Any] = {"name": name, "contact_email": contact_email, "ticket_url": ticket_url}
+    _candidate(account.number, details)
+    with transaction.atomic():
+        before = AwsAccount.objects.lock(account.pk)
+        changed = {field: value for field, value in details.items() if getattr(before, field) != value}
+        if changed:
+            AwsAccount.objects.filter(pk=account.pk).update(**changed)
+            append(AuditKind.ACCOUNT_CHANGED, actor_id=user.pk, account_id=account.pk, **changed)
+    account.refresh_from_db(fields=list(details))

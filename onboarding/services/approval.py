@@ -1,5 +1,6 @@
 """How does an owner agree to exactly the plan they have read?"""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -34,11 +35,24 @@ class NothingToApprove(Refused):
         super().__init__("nothing_to_approve", _("This run has no plan that waits for approval."))
 
 
-def approve(user: User, run: Run, digest: str) -> None:
+class NotTicked(Refused):
+    """A deletion in the plan was not agreed to by itself. `ordinals` are the steps that lack it."""
+
+    def __init__(self, ordinals: tuple[int, ...]) -> None:
+        super().__init__(
+            "not_ticked",
+            _("What is deleted can’t be undone from here. Tick each deletion. Nothing was started."),
+        )
+        self.ordinals = ordinals
+
+
+def approve(user: User, run: Run, digest: str, *, ticked: Collection[int] | None = None) -> None:
     """Approve the plan with this digest and start on it; again, for the same digest, has no effect.
 
+    `ticked` are the deletions, by their ordinals, that the owner agreed to one by one; None where they were
+    asked in another way, as on the terminal.
     A plan without writes needs no access: the grant is destroyed and the run goes on to verifying.
-    Raises NotOwner, PlanChanged, NothingToApprove.
+    Raises NotOwner, PlanChanged, NothingToApprove, NotTicked.
     """
     demand_ownership(user, run.account)
     with transaction.atomic():
@@ -51,8 +65,11 @@ def approve(user: User, run: Run, digest: str) -> None:
         if not current.plan or digest != current.plan_digest:
             raise PlanChanged
         plan = Plan.from_json(current.plan)
+        deletions = tuple(step.ordinal for step in plan.deletions)
+        if ticked is not None and (missing := tuple(each for each in deletions if each not in ticked)):
+            raise NotTicked(missing)
         lay_out(current, plan)
-        record(current.pk, "plan.approved", digest=digest, by_id=user.pk)
+        record(current.pk, "plan.approved", digest=digest, by_id=user.pk, ticked=list(deletions))
         _start(current, plan, approved_digest=digest, approved_by_id=user.pk, approved_at=timezone.now())
         wake.wake(current.pk)
     run.refresh_from_db()

@@ -22,6 +22,7 @@ class AccountLine:
     url: str
     act: Act | None
     owners: tuple[str, ...]
+    owns: bool
 
 
 @require_safe
@@ -71,4 +72,5 @@ def _line(account: AwsAccount, run: Run | None, user_id: int) -> AccountLine:
         else "",
         act=next_act(account, run) if owns else None,
         owners=tuple(owner.email for owner in owners),
+        owns=owns,
     )

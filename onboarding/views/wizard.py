@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from onboarding.forms import CredentialsForm, RegisterForm, RoleForm
+from onboarding.forms import CredentialsForm, DetailsForm, RegisterForm, RoleForm
 from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import AwsAccount, Run
 from onboarding.progress.usable_access import command_after
@@ -56,6 +56,29 @@ def _told_again(account: AwsAccount, run: Run | None) -> str:
         "name": account.name,
         "state": run.get_status_display() if run else _("waiting for the hand-over"),
     }
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_details(request: HttpRequest, number: str) -> HttpResponse:
+    """Name, contact and ticket, which may change; the way back from the hand-over, and open ever after."""
+    account = own_account(request, number)
+    before = {name: getattr(account, name) for name in DetailsForm.base_fields}
+    form = DetailsForm(request.POST or None, initial=before)
+    if request.method == "POST" and form.is_valid():
+        try:
+            accounts.change_details(signed_in(request), account, **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("The account’s details are changed."))
+            return _onwards(account)
+    return render(request, "account_details.html", {"account": account, "form": form})
+
+
+def _onwards(account: AwsAccount) -> HttpResponse:
+    run = account.runs.first()
+    return redirect("run", run.pk) if run else redirect("hand-over", account.number)
 
 
 @never_cache

@@ -24,6 +24,12 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { word.textContent = before; }, 2000);
 });
 
+// --- Printing -----------------------------------------------------------------------------------
+for (const button of document.querySelectorAll("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 // --- Toasts -------------------------------------------------------------------------------------
 for (const button of document.querySelectorAll(".toast .close")) {
   button.hidden = false;

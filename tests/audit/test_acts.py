@@ -47,7 +47,7 @@ def test_consent_names_who_and_which_plan(owner: User, surveying: Run) -> None:
     approve(owner, run, run.plan_digest)
     [record] = AuditRecord.objects.filter(kind="plan.approved")
     assert (record.actor_id, record.account_id, record.run_id) == (owner.pk, run.account_id, run.pk)
-    assert record.data == {"digest": run.plan_digest}
+    assert record.data == {"digest": run.plan_digest, "ticked": [2]}
 
 
 def test_cancelling_and_what_it_destroys_are_on_record(owner: User, surveying: Run) -> None:

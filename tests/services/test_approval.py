@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from onboarding.models import Run
-from onboarding.services.approval import NothingToApprove, PlanChanged, approve
+from onboarding.services.approval import NothingToApprove, NotTicked, PlanChanged, approve
 from onboarding.services.refusals import NotOwner
 from onboarding.states import RunStatus, Stage
 
@@ -36,6 +36,16 @@ def test_a_double_click_has_one_effect(owner: User, planned: Run) -> None:
 def test_a_plan_that_changed_since_it_was_read_is_not_approved(owner: User, planned: Run) -> None:
     with pytest.raises(PlanChanged):
         approve(owner, planned, "0" * 64)
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.PLANNED
+    assert not planned.steps.exists()
+
+
+@pytest.mark.parametrize("ticked", [[], [1, 3]])
+def test_a_deletion_has_to_be_ticked_by_itself(ticked: list[int], owner: User, planned: Run) -> None:
+    with pytest.raises(NotTicked) as refusal:
+        approve(owner, planned, planned.plan_digest, ticked=ticked)
+    assert refusal.value.ordinals == (2,)
     planned.refresh_from_db()
     assert planned.status == RunStatus.PLANNED
     assert not planned.steps.exists()

@@ -10,7 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from onboarding.models import Run
 from onboarding.models.people import role_of
+from onboarding.planning import Plan
 from tests.services.conftest import account, owner, planned, staff, stranger, surveying
 
 __all__ = ["account", "owner", "planned", "staff", "stranger", "surveying"]
@@ -56,3 +58,9 @@ def sign_in() -> SignIn:
 def browser(owner: User, sign_in: SignIn) -> Client:
     """The owner's."""
     return sign_in(owner)
+
+
+def consent(run: Run) -> dict[str, object]:
+    """What the plan's page sends when its owner ticked every deletion."""
+    plan = Plan.from_json(run.plan or {})
+    return {"digest": plan.digest, "tick": [step.ordinal for step in plan.deletions]}

@@ -10,9 +10,10 @@ from onboarding.models import AwsAccount, Run
 from onboarding.urls import urlpatterns
 from tests.views.conftest import SignIn
 
-OPEN_TO_ALL = {"front", "health-live", "health-ready", "invitation", "invitation-link"}
+OPEN_TO_ALL = {"front", "health-live", "health-ready", "invitation", "invitation-link", "style"}
 # Whose owner alone may enter: staff see an account, but neither its ExternalId nor the owner's buttons.
 OWNERS_ONLY = {
+    "account-details",
     "hand-over",
     "hand-over-credentials",
     "hand-over-template",
@@ -38,6 +39,7 @@ POST_ONLY = {
     "try-notice-again",
 }
 POST_TOO = {
+    "account-details",
     "register",
     "hand-over",
     "hand-over-credentials",

@@ -20,7 +20,7 @@ from onboarding.models import AwsAccount, Run
 from onboarding.models.history import move_run, record
 from onboarding.states import RunStatus
 from onboarding.views.hand_over_kit import kit_for
-from tests.views.conftest import SignIn
+from tests.views.conftest import SignIn, consent
 
 NUMBER = "484535289196"
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC)
@@ -150,7 +150,7 @@ def test_a_plan_whose_rights_are_missing_cannot_be_approved(planned: Run, browse
     mending = [{"Sid": "NewRoles", "Effect": "Allow", "Action": ["iam:CreateRole"], "Resource": ["*"]}]
     tell_rights(planned, missing=[missing], mending=mending)
     move_run(planned, RunStatus.NEEDS_ACCESS, expect={RunStatus.PLANNED}, reason_code="missing_permissions")
-    browser.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+    browser.post(reverse("approve", args=[planned.pk]), consent(planned))
     planned.refresh_from_db()
     assert planned.status == RunStatus.NEEDS_ACCESS
     page = unescape(browser.get(reverse("rights", args=[planned.pk])).text)

@@ -21,7 +21,7 @@ from onboarding.models import AwsAccount, Grant, Invitation, Member, Run, StaffR
 from onboarding.models.people import token_digest
 from onboarding.views.sign_in import SecondFactorAdapter
 from portal.identity import IdentityProvider
-from tests.views.conftest import SignIn, prove
+from tests.views.conftest import SignIn, consent, prove
 
 SECRET = "made-up-secret-that-must-not-stay-anywhere"
 PASTE = f"AWS_ACCESS_KEY_ID=ASIAMADEUPMADEUP0000\nAWS_SECRET_ACCESS_KEY={SECRET}\nAWS_SESSION_TOKEN={SECRET}"
@@ -56,14 +56,14 @@ def test_a_paste_that_came_too_late_is_kept_nowhere(account: AwsAccount, long_ag
 def test_after_proving_it_the_person_is_back_on_the_page_and_nothing_was_done_by_itself(
     planned: Run, long_ago: Client
 ) -> None:
-    answer = long_ago.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+    answer = long_ago.post(reverse("approve", args=[planned.pk]), consent(planned))
     assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
     plan = reverse("plan", args=[planned.pk])
     back = long_ago.post("/accounts/reauthenticate/", {"password": "made-up-7351", "next": plan})
     assert back.headers["Location"] == plan
     planned.refresh_from_db()
     assert planned.status == "planned"
-    long_ago.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+    long_ago.post(reverse("approve", args=[planned.pk]), consent(planned))
     planned.refresh_from_db()
     assert planned.status == "running"
 

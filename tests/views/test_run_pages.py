@@ -1,5 +1,6 @@
 """Do the plan, the live page and the owner's acts say the truth, and do what they say?"""
 
+import dataclasses
 import re
 from datetime import timedelta
 
@@ -14,8 +15,8 @@ from onboarding.models.history import move_run, move_step
 from onboarding.observed import Failure
 from onboarding.services.approval import approve
 from onboarding.states import FailureKind, RegionState, RunStatus, StepKind, StepStatus
-from tests.services.conftest import make_plan
-from tests.views.conftest import SignIn
+from tests.services.conftest import make_plan, put_plan
+from tests.views.conftest import SignIn, consent
 
 
 @pytest.fixture
@@ -65,11 +66,52 @@ def test_staff_read_the_plan_without_a_button(planned: Run, staff: User, sign_in
 
 def test_approving_twice_has_one_effect(planned: Run, browser: Client) -> None:
     for _ in range(2):
-        answer = browser.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+        answer = browser.post(reverse("approve", args=[planned.pk]), consent(planned))
         assert answer.headers["Location"] == reverse("run", args=[planned.pk])
     planned.refresh_from_db()
     assert planned.status == RunStatus.RUNNING
     assert planned.events.filter(kind="plan.approved").count() == 1
+
+
+def test_a_deletion_that_isnt_ticked_stops_the_approval_and_says_so_beside_it(
+    planned: Run, browser: Client
+) -> None:
+    answer = browser.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+    assert answer.status_code == 200
+    assert 'href="#tick-2"' in answer.text
+    assert 'id="tick-2-error"' in answer.text
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.PLANNED
+    assert not planned.events.filter(kind="plan.approved").exists()
+
+
+def test_what_was_ticked_stays_ticked_when_another_deletion_was_not(surveying: Run, browser: Client) -> None:
+    plan = make_plan()
+    removal = next(step for step in plan.steps if step.kind == StepKind.REMOVE_STACK)
+    another = dataclasses.replace(removal, ordinal=99, region="eu-west-2", target="opsec-older")
+    run = put_plan(surveying, dataclasses.replace(plan, steps=(*plan.steps, another)))
+    page = browser.post(reverse("approve", args=[run.pk]), consent(run) | {"tick": ["99"]}).text
+    assert re.search(r'id="tick-99"[^>]* checked', page)
+    assert not re.search(r'id="tick-2"[^>]* checked', page)
+
+
+def test_each_deletion_that_was_agreed_to_is_on_record(planned: Run, browser: Client) -> None:
+    browser.post(reverse("approve", args=[planned.pk]), consent(planned))
+    assert planned.events.get(kind="plan.approved").data["ticked"] == [2]
+
+
+def test_the_approval_can_be_printed_with_who_when_and_what(
+    planned: Run, browser: Client, owner: User
+) -> None:
+    before = browser.get(reverse("approval", args=[planned.pk])).text
+    assert "Plan, not approved yet" in before
+    assert "A signature here starts nothing" in before
+    assert 'name="digest"' not in before
+    browser.post(reverse("approve", args=[planned.pk]), consent(planned))
+    after = browser.get(reverse("approval", args=[planned.pk])).text
+    assert f"{owner.email} approved exactly this plan" in after
+    assert planned.plan_digest in after
+    assert "Each deletion was agreed to by itself." in after
 
 
 def test_a_plan_that_changed_is_shown_again_and_not_started(planned: Run, browser: Client) -> None:

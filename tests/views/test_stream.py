@@ -28,7 +28,7 @@ from onboarding.models import Ownership, RegionReading, Run
 from onboarding.models.history import move_run, record
 from onboarding.states import RegionState, RunStatus
 from onboarding.views import stream
-from tests.views.conftest import SignIn
+from tests.views.conftest import SignIn, consent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,7 +155,7 @@ class Watcher:
 
 @pytest.fixture
 def running(planned: Run, browser: Client) -> Run:
-    browser.post(reverse("approve", args=[planned.pk]), {"digest": planned.plan_digest})
+    browser.post(reverse("approve", args=[planned.pk]), consent(planned))
     planned.refresh_from_db()
     return planned
 

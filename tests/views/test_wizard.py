@@ -11,6 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from onboarding.models import AwsAccount, Grant, Run
+from onboarding.models.audit import AuditRecord
 from onboarding.states import GrantKind, RunStatus
 from tests.views.conftest import SignIn
 
@@ -219,3 +220,32 @@ def test_with_published_templates_one_link_opens_the_console_with_everything_fil
     assert link is not None
     # Behind "#", so that the ExternalId reaches no server's log.
     assert f"param_ExternalId={account.external_id}" in link[1].partition("#")[2]
+
+
+def test_an_owner_changes_name_contact_and_ticket_and_it_is_on_record(
+    account: AwsAccount, browser: Client
+) -> None:
+    url = reverse("account-details", args=[account.number])
+    assert f'value="{account.name}"' in browser.get(url).text
+    details = {"name": "Renamed", "contact_email": account.contact_email, "ticket_url": "https://t.example/2"}
+    answer = browser.post(url, details)
+    assert answer.headers["Location"] == reverse("hand-over", args=[account.number])
+    account.refresh_from_db()
+    assert (account.name, account.ticket_url) == ("Renamed", "https://t.example/2")
+    record = AuditRecord.objects.get(kind="account.changed")
+    assert (record.account_id, record.data) == (
+        account.pk,
+        {"name": "Renamed", "ticket_url": "https://t.example/2"},
+    )
+
+
+def test_details_that_cant_be_right_are_told_beside_the_field_and_kept_in_it(
+    account: AwsAccount, browser: Client
+) -> None:
+    details = {"name": "Kept", "contact_email": "nobody", "ticket_url": ""}
+    page = browser.post(reverse("account-details", args=[account.number]), details).text
+    assert 'value="Kept"' in page
+    assert 'value="nobody"' in page
+    assert 'href="#id_contact_email"' in page
+    account.refresh_from_db()
+    assert account.name != "Kept"
