@@ -106,6 +106,10 @@ class Processes:
         """The name of a process that is no longer running, if any."""
         return next((name for name, process in self._running.items() if process.poll() is not None), None)
 
+    def pid(self, name: str) -> int:
+        """The process's id, while it is one of ours."""
+        return self._running[name].pid
+
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 

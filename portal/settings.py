@@ -137,6 +137,8 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "csp",
+    # htmx and its extension for server-sent events, as static files.
+    "django_htmx",
     "onboarding",
 ]
 

@@ -144,15 +144,15 @@ async def _export(
     user = await sync_to_async(signed_in)(request)
     await sync_to_async(append)(AuditKind.AUDIT_EXPORTED, actor_id=user.pk, account_id=account_id)
     return StreamingHttpResponse(
-        _lines_of(chosen(account_id=account_id), with_address=with_address),
+        _lines_of(request, chosen(account_id=account_id), with_address=with_address),
         content_type="application/jsonl; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="audit-{name}.jsonl"'},
     )
 
 
-async def _lines_of(records: AuditRecords, *, with_address: bool) -> AsyncIterator[str]:
+async def _lines_of(request: HttpRequest, records: AuditRecords, *, with_address: bool) -> AsyncIterator[str]:
     """No connection to the database is held while a slow reader takes the last part."""
-    await let_go_of_the_request()
+    await let_go_of_the_request(request)
     parts = chunks(records, with_address=with_address)
     while part := await read(lambda: next(parts, "")):
         yield part

@@ -3,6 +3,7 @@
 Each piece is one element with an id. A piece holds nothing of the person who looks: it is shared by all.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,13 +60,22 @@ def fragments_of(progress: Progress) -> Fragments:
 
 
 def changes(before: Fragments | None, after: Fragments) -> list[str]:
-    """The pieces that a page showing `before` must replace to show `after`; all for None."""
+    """The pieces that a page showing `before` must replace to show `after`; all for None.
+
+    Each is marked for htmx, which swaps it for the element of the page that has its id.
+    """
     old = before.pieces if before else {}
     changed = [html for element_id, html in after.pieces.items() if old.get(element_id) != html]
     if before is None or before.regions != after.regions:
-        return [*changed, after.board]
-    return changed + [
-        html
-        for element_id, html in after.cells_and_rows.items()
-        if before.cells_and_rows.get(element_id) != html
-    ]
+        changed.append(after.board)
+    else:
+        changed += [
+            html
+            for element_id, html in after.cells_and_rows.items()
+            if before.cells_and_rows.get(element_id) != html
+        ]
+    return [_ID.sub(r' hx-swap-oob="true"\g<0>', html, count=1) for html in changed]
+
+
+# A piece's own id is the first in it.
+_ID = re.compile(r' id="')

@@ -4,38 +4,23 @@ Resumed by Last-Event-ID, which browsers send by themselves, or by `?after=`. Se
 are sent as one change. Access is checked again every half minute, and a stream ends with a word why.
 """
 
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.contrib.sessions.backends.base import SessionBase
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.utils.module_loading import import_string
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
-from onboarding.middleware.gatekeeper import user_of_session
-from onboarding.models import Run
-from onboarding.views.fragments import Fragments, changes
-from onboarding.views.rooms import house, let_go_of_the_request, read
+from onboarding.views.fragments import Fragments
+from onboarding.views.rooms import Room, house, let_go_of_the_request, message, read
+from onboarding.views.watchers import Watcher, may_watch
 
-HEARTBEAT_SECONDS = 15.0
-ACCESS_CHECK_SECONDS = 30.0
 RECONNECT_MILLISECONDS = 2000
 # In one process. Browsers open far fewer to one host; a page whose stream is refused loads itself again.
 MOST_STREAMS_OF_A_PERSON = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    run_id: UUID
-    session_key: str
-    language: str
-    user_id: int | None = None
 
 
 @login_required
@@ -44,12 +29,12 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponse | Streaming
     user = await request.auser()
     language = get_language() or settings.LANGUAGE_CODE
     watcher = Watcher(run_id, request.session.session_key or "", language, user.pk)
-    if not await read(partial(_may_watch, watcher)):
+    if not await read(partial(may_watch, watcher)):
         raise Http404
     if house().streams[watcher.user_id] >= MOST_STREAMS_OF_A_PERSON:
         return HttpResponse("Too many live pages are open.\n", status=429, content_type="text/plain")
     return StreamingHttpResponse(
-        _stream(watcher, after=_cursor(request)),
+        _stream(request, watcher, after=_cursor(request)),
         content_type="text/event-stream; charset=utf-8",
         # Proxies must neither keep nor gather what is said now.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -62,43 +47,29 @@ def _cursor(request: HttpRequest) -> int:
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
 
 
-async def _stream(watcher: Watcher, *, after: int) -> AsyncIterator[str]:
-    await let_go_of_the_request()
-    yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
-    shown: Fragments | None = None
-    check_at = time.monotonic() + ACCESS_CHECK_SECONDS
-    async with house().watching(watcher.run_id, watcher.user_id) as room:
+async def _stream(request: HttpRequest, watcher: Watcher, *, after: int) -> AsyncIterator[bytes]:
+    await let_go_of_the_request(request)
+    yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+    async with house().watching(watcher) as (room, place):
+        shown = await _shown(room, watcher.language, after)
         while True:
-            if await room.something_after(after, timeout_seconds=HEARTBEAT_SECONDS):
-                fragments = await room.fragments(watcher.language)
-                yield message("fragments", "\n".join(changes(shown, fragments)), number=fragments.number)
-                shown, after = fragments, max(after, fragments.number)
-                if fragments.is_settled:
-                    yield message("over", "settled")
-                    return
-            else:
-                yield ": still here\n\n"
-            if time.monotonic() >= check_at:
-                if not await read(partial(_may_watch, watcher)):
-                    yield message("gone", "sign in again")
-                    return
-                check_at = time.monotonic() + ACCESS_CHECK_SECONDS
+            is_new = await room.something_after(place, after)
+            if not place.may_stay:
+                yield message("gone", "sign in again")
+                return
+            if not is_new:
+                # Not a comment: the page sees by it that the line still holds.
+                yield message("beat", "still here")
+                continue
+            fragments = await room.fragments(watcher.language)
+            yield room.update(watcher.language, shown, fragments)
+            shown, after = fragments, max(after, fragments.number)
+            if fragments.is_settled:
+                yield message("over", "settled")
+                return
 
 
-def message(kind: str, text: str, *, number: int | None = None) -> str:
-    """One server-sent event. A line break in the text begins a further data line."""
-    lines = [f"id: {number}"] if number is not None else []
-    lines += [f"event: {kind}", *(f"data: {line}" for line in text.splitlines() or [""])]
-    return "\n".join(lines) + "\n\n"
-
-
-def _may_watch(watcher: Watcher) -> bool:
-    """Asked anew of the database: signed out, locked out or no longer an owner ends the stream."""
-    request = HttpRequest()
-    request.session = _session(watcher.session_key)
-    return Run.objects.visible_to(user_of_session(request)).filter(pk=watcher.run_id).exists()
-
-
-def _session(key: str) -> SessionBase:
-    store: type[SessionBase] = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
-    return store(key)
+async def _shown(room: Room, language: str, after: int) -> Fragments | None:
+    """What a page that has seen the event `after` shows; None if that is the past, and all must be sent."""
+    fragments = await room.fragments(language)
+    return fragments if fragments.number == after else None

