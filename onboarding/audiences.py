@@ -17,11 +17,14 @@ class Channel(TextChoices):
     """By which way somebody is told. Stored: add words, never change one."""
 
     MAIL = "mail", _("Mail")
+    TICKET = "ticket", _("Comment on the ticket")
 
 
 class Audience(TextChoices):
     OWNERS = "owners"
     INFOSEC = "infosec"
+    # Whoever reads the account's ticket, where it is one that we may write to.
+    TICKET = "ticket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def _mails(after: timedelta = timedelta(0), *, of_a_wait: bool = False) -> tuple
 
 
 TOLD: Mapping[RunStatus, tuple[Telling, ...]] = {
-    RunStatus.VERIFIED: _mails(),
+    RunStatus.VERIFIED: (*_mails(), Telling(Channel.TICKET, Audience.TICKET)),
     RunStatus.PARTLY_DONE: _mails(),
     RunStatus.FAILED: _mails(),
     RunStatus.NEEDS_ACCESS: _mails(_MENDED_AT_ONCE, of_a_wait=True),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast, get_type_hints
+from urllib.parse import urlsplit
 
 # Only AWS's commercial partition: no role is assumed and no log delivered across partitions.
 ROLE_ARN = re.compile(r"arn:aws:iam::\d{12}:role/[\w+=,.@/-]{1,512}")
@@ -22,6 +23,7 @@ LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
 BUCKET_NAME = re.compile(r"(?!\d+(\.\d+){3}$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 ACCOUNT_NUMBER = re.compile(r"\d{12}")
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1"})
 EMAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -74,6 +76,18 @@ def _trail_stack_name(value: str) -> str | None:
     if len(value) > 100:
         return f"is longer than 100 characters: {value!r}"
     return _matches(STACK_NAME, "a stack name")(value)
+
+
+def _bugzilla(value: str) -> str | None:
+    """Where an API key is sent: over TLS, but on this machine."""
+    try:
+        parts = urlsplit(value)
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+        is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return f"is not an address: {value!r}"
+    return None if is_safe and is_plain and is_whole else f"is not an https:// address: {value!r}"
 
 
 _role_arn = _matches(ROLE_ARN, "the ARN of a role in the partition aws")
@@ -167,6 +181,13 @@ class TemplatesSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketSettings:
+    """The Bugzilla that infosec's tickets are in. Empty when nothing is to be written there."""
+
+    bugzilla_url: str = _key(_or_empty(_bugzilla), default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
     """Everything a company sets, as its file says it."""
 
@@ -180,6 +201,7 @@ class Company:
     verification: VerificationSettings
     old: OldSettings
     templates: TemplatesSettings
+    ticket: TicketSettings
 
 
 def load_company(path: Path) -> Company:

@@ -15,9 +15,12 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from onboarding.middleware.bodies import SmallBodies  # noqa: E402
 
-if settings.IS_PRODUCTION and (settings.CUSTODY_PRIVATE_KEYS or settings.AUDIT_KEYS):
+if settings.IS_PRODUCTION and (
+    settings.CUSTODY_PRIVATE_KEYS or settings.AUDIT_KEYS or settings.BUGZILLA_API_KEY
+):
     raise ImproperlyConfigured(
-        "The web side must not be given CUSTODY_PRIVATE_KEYS or AUDIT_KEYS. See docs/operations.md."
+        "The web side must not be given CUSTODY_PRIVATE_KEYS, AUDIT_KEYS or BUGZILLA_API_KEY. "
+        "See docs/operations.md."
     )
 
 application = SmallBodies(_django, most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

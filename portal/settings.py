@@ -77,6 +77,10 @@ AUDIT_DEVELOPMENT_FILE = (
 # Where the end of the log is written down outside of the database. The worker's log has it in any case.
 AUDIT_HEAD_FILE = env.str("AUDIT_HEAD_FILE", default="")
 
+# --- Tickets --------------------------------------------------------------------------------------
+# The worker's own. Sent to the Bugzilla of the company's file, and nowhere else.
+BUGZILLA_API_KEY = env.str("BUGZILLA_API_KEY", default="")
+
 # --- Database -------------------------------------------------------------------------------------
 DATABASES = {
     "default": env.db_url_config(

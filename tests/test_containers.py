@@ -28,7 +28,7 @@ SECRETS = {
     "POSTGRES_PASSWORD",
     "SECRET_KEY",
 }
-WORKERS_OWN = {"AUDIT_KEYS", "CUSTODY_PRIVATE_KEYS"}
+WORKERS_OWN = {"AUDIT_KEYS", "BUGZILLA_API_KEY", "CUSTODY_PRIVATE_KEYS"}
 
 
 def test_the_compose_file_fits_the_compose_specification() -> None:

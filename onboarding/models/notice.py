@@ -17,6 +17,7 @@ from onboarding.models.account import Ownership
 from onboarding.models.event import Event
 from onboarding.models.run import Run
 from onboarding.states import RunStatus
+from onboarding.tickets import bug_number
 
 
 class NoticeOutcome(models.TextChoices):
@@ -48,7 +49,7 @@ class Notice(models.Model):
     event_number = models.PositiveIntegerField()
     status = models.CharField(max_length=16, choices=RunStatus)
     channel = models.CharField(max_length=16, choices=Channel)
-    # An e-mail address.
+    # An e-mail address, or a ticket's.
     recipient = models.CharField(max_length=254)
     # Whose language it is written in, and whose ownership it depends on; none: infosec's.
     user = models.ForeignKey(
@@ -120,3 +121,7 @@ def _recipients(event: Event, telling: Telling) -> list[tuple[str, int | None]]:
             ]
         case Audience.INFOSEC:
             return [(settings.COMPANY.infosec_contact.lower(), None)]
+        case Audience.TICKET:
+            url = Run.objects.values_list("account__ticket_url", flat=True).get(pk=event.run_id)
+            is_ours = bug_number(settings.COMPANY.ticket.bugzilla_url, url) is not None
+            return [(url, None)] if is_ours else []

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from onboarding.audiences import Channel
 from onboarding.models import Notice, NoticeOutcome, Run, history
-from onboarding.notices import mail
+from onboarding.notices import bugzilla, mail
 from onboarding.notices.trouble import NotDelivered
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ LEASE = timedelta(minutes=2)
 MOST_ATTEMPTS = 30
 LONGEST_BACK_OFF = timedelta(hours=1)
 
-_WAYS: dict[Channel, Callable[[Notice], None]] = {Channel.MAIL: mail.send}
+_WAYS: dict[Channel, Callable[[Notice], None]] = {Channel.MAIL: mail.send, Channel.TICKET: bugzilla.post}
 
 
 def tell(limit: int = 20) -> int:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from onboarding.models import Event, RegionReading, Run, Step
+from onboarding.notices.comment import comment_on
 from onboarding.progress.acts import Act, may_be_cancelled, next_act, waiting_for
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.headlines import headline_of
@@ -55,6 +56,8 @@ class Progress:
     role_arns: tuple[tuple[str | Promise, str], ...]
     # The command that deletes the hand-over role's stack; empty where no role was handed over.
     clean_up: str
+    # For the ticket: that both stacks exist, and where. Empty unless the run is verified.
+    comment: str
     # The command that gives usable access, where what was handed over is of a kind that isn't; or empty.
     usable: str
 
@@ -120,6 +123,7 @@ def progress_of(
         may_be_cancelled=may_be_cancelled(run),
         role_arns=_role_arns(run, steps),
         clean_up=_clean_up(run),
+        comment=comment_on(run, steps) if run.status == RunStatus.VERIFIED else "",
         usable=_usable(run),
     )
 
