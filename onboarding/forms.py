@@ -102,6 +102,31 @@ class AskOwnerForm(RegisterForm):
         self.fields["contact_email"].help_text = _("Left empty, it is the one who is asked.")
 
 
+class ImportForm(forms.Form):
+    pasted = forms.CharField(
+        label=_("Paste the list"),
+        help_text=_("One account a line: number, name, owners, contact, ticket, tags."),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false", "class": "is-code"}
+        ),
+    )
+    file = forms.FileField(
+        label=_("Or a file"),
+        help_text=_("CSV, up to 20,000 lines and 4 MB. A spreadsheet saves one as “CSV UTF-8”."),
+        required=False,
+        allow_empty_file=True,
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+    )
+    invite = forms.BooleanField(label=_("Ask the owners by mail when the list is taken in"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        if bool(self.cleaned_data.get("pasted", "").strip()) == bool(self.cleaned_data.get("file")):
+            raise ValidationError(_("Paste a list or choose a file: one of the two."), code="one_of_the_two")
+        return self.cleaned_data
+
+
 class RoleChangeForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"),

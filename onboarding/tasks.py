@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from celery import shared_task
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
@@ -16,6 +17,8 @@ from onboarding.engine.defects import give_back
 from onboarding.engine.work import work as do_work
 from onboarding.models import standing
 from onboarding.notices import outbox
+from onboarding.services import batches, invitations
+from onboarding.services.bulk import ACTS
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +27,8 @@ ACCOUNTS_PER_COUNT = 1000
 
 # Restarted, unreachable, full, or not migrated yet: no defect of the work that met it, and it passes.
 DATABASE_AWAY = (OperationalError, InterfaceError, ProgrammingError)
+# Short enough that a worker's other work never waits long.
+DESK_TIME = timedelta(seconds=15)
 
 
 class WorkBroke(Exception):
@@ -82,6 +87,16 @@ def tell() -> None:
     """Send people what is due to be told."""
     with _unless_the_database_is_away("tell"):
         outbox.tell()
+
+
+@shared_task(name="onboarding.desk")
+def desk() -> None:
+    """Go on with acts on many accounts, a part at a time, and send the mails that they left."""
+    with _unless_the_database_is_away("desk"):
+        now = timezone.now()
+        batches.work(ACTS, until=now + DESK_TIME)
+        invitations.send_due(now)
+        batches.forget(now)
 
 
 @shared_task(name="onboarding.work")

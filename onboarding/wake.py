@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_TASK = "onboarding.tick"
+DESK_TASK = "onboarding.desk"
 
 # A person's request waits behind it: left alone, Celery tries a dead broker for six seconds.
 _GIVE_UP_SOON = {
@@ -39,7 +40,12 @@ def channel(run_id: UUID) -> str:
 
 def wake(run_id: UUID) -> None:
     """Ask the worker to look at once at what is due, when the transaction is committed."""
-    transaction.on_commit(lambda: _enqueue_tick(run_id), robust=True)
+    transaction.on_commit(lambda: _enqueue(TICK_TASK, f"run_id={run_id}"), robust=True)
+
+
+def wake_desk() -> None:
+    """The same, for acts on many accounts."""
+    transaction.on_commit(lambda: _enqueue(DESK_TASK, "desk"), robust=True)
 
 
 def announce(run_id: UUID) -> None:
@@ -47,14 +53,12 @@ def announce(run_id: UUID) -> None:
     transaction.on_commit(lambda: _publish(run_id), robust=True)
 
 
-def _enqueue_tick(run_id: UUID) -> None:
+def _enqueue(task: str, what: str) -> None:
     try:
         with current_app.connection_for_write(transport_options=_GIVE_UP_SOON) as connection:
-            current_app.send_task(
-                TICK_TASK, expires=10, retry=False, ignore_result=True, connection=connection
-            )
+            current_app.send_task(task, expires=10, retry=False, ignore_result=True, connection=connection)
     except Exception as error:  # noqa: BLE001 - whatever the broker's trouble is, the beat's tick comes
-        logger.warning("wake.failed run_id=%s error=%s", run_id, type(error).__name__)
+        logger.warning("wake.failed %s error=%s", what, type(error).__name__)
 
 
 def _publish(run_id: UUID) -> None:

@@ -13,7 +13,7 @@ _django = get_asgi_application()
 from django.conf import settings  # noqa: E402 - Django is set up now
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
-from onboarding.middleware.bodies import SmallBodies  # noqa: E402
+from onboarding.middleware.bodies import Larger, SmallBodies  # noqa: E402
 
 if settings.IS_PRODUCTION and (
     settings.CUSTODY_PRIVATE_KEYS or settings.AUDIT_KEYS or settings.BUGZILLA_API_KEY
@@ -23,4 +23,8 @@ if settings.IS_PRODUCTION and (
         "See docs/operations.md."
     )
 
-application = SmallBodies(_django, most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application = SmallBodies(
+    _django,
+    most_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    larger=Larger(settings.IMPORT_PATH, settings.IMPORT_MOST_BYTES),
+)

@@ -31,6 +31,7 @@ app.conf.update(
             "schedule": 30.0,
             "options": {"expires": 30},
         },
+        "work-through-batches": {"task": "onboarding.desk", "schedule": 2.0, "options": {"expires": 4}},
         "seal-the-audit-log": {"task": "onboarding.seal_audit", "schedule": 5.0, "options": {"expires": 10}},
         "tell-people": {"task": "onboarding.tell", "schedule": 5.0, "options": {"expires": 10}},
     },

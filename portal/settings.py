@@ -279,8 +279,12 @@ CONTENT_SECURITY_POLICY = {
 # Bodies are forms: a pasted session token is the longest thing in any. portal.asgi refuses more than that at
 # the door.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+# A page of a hundred accounts, all of them selected, and what is to be done to them.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 120
 DATA_UPLOAD_MAX_NUMBER_FILES = 0
+# Lists of accounts are longer than any form: on this one page infosec's operators may send one.
+IMPORT_PATH = "/fleet/import/"
+IMPORT_MOST_BYTES = 4_000_000
 # How often forms may be sent, beside allauth's own limits of sign-in. "form:…" is the page's name.
 ACCOUNT_RATE_LIMITS = {
     "any_form": "60/m/user,1000/d/user",
@@ -292,6 +296,7 @@ ACCOUNT_RATE_LIMITS = {
     "form:ask-owners": "5/h/user",
     "form:people": "20/h/user",
     "form:invite-owner": "60/h/user",
+    "form:import": "30/h/user",
     "form:remind-of-invitation": "60/h/user",
 }
 # How many proxies in front add to X-Forwarded-For: their address isn't the visitor's, whom limits are about.

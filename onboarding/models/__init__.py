@@ -2,6 +2,8 @@
 
 from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
 from onboarding.models.audit import AuditHead, AuditRecord
+from onboarding.models.batch import Batch, BatchKind, BatchLine, LineState
+from onboarding.models.desk import AccountNote, AccountTag, Assignment, SavedView
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
 from onboarding.models.notice import Notice, NoticeOutcome
@@ -14,15 +16,22 @@ from onboarding.models.summary import AccountSummary, FleetDay, Tally
 from onboarding.models.work_item import WorkItem
 
 __all__ = [
+    "AccountNote",
     "AccountSummary",
+    "AccountTag",
+    "Assignment",
     "AuditHead",
     "AuditRecord",
     "AwsAccount",
+    "Batch",
+    "BatchKind",
+    "BatchLine",
     "Event",
     "FleetDay",
     "Grant",
     "Invitation",
     "InvitationState",
+    "LineState",
     "Member",
     "Notice",
     "NoticeOutcome",
@@ -31,6 +40,7 @@ __all__ = [
     "Reader",
     "RegionReading",
     "Run",
+    "SavedView",
     "StaffRole",
     "Step",
     "Tally",

@@ -53,6 +53,12 @@ class AuditKind(models.TextChoices):
     OWNER_REMOVED = "owner.removed", _("Removed an owner")
     OWNERSHIP_TRANSFERRED = "ownership.transferred", _("Handed the ownership on")
     SIGN_IN_MEANS_CHANGED = "sign_in.means_changed", _("Changed how they prove who they are")
+    BATCH_CONFIRMED = "batch.confirmed", _("Confirmed an act on many accounts")
+    TAG_ADDED = "desk.tagged", _("Tagged the account")
+    TAG_REMOVED = "desk.untagged", _("Took a tag off the account")
+    ASSIGNED = "desk.assigned", _("Gave the account to somebody of infosec to look after")
+    NOTE_ADDED = "desk.noted", _("Wrote a note on the account")
+    LIST_EXPORTED = "fleet.exported", _("Exported a list of accounts")
     AUDIT_EXPORTED = "audit.exported", _("Exported audit records")
 
 
@@ -173,8 +179,32 @@ def append(
         account_number=_number_of(account_id),
         run_id=run_id,
         ip=ip or request_address.get(),
-        details=json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str),
+        details=_as_text(data),
     )
+
+
+def append_for_each(
+    kind: str, accounts: Collection[AwsAccount], *, actor_id: int | None, **data: Any
+) -> None:
+    """The same record for each of many accounts, in two questions. Inside the caller's transaction."""
+    at, actor, details = timezone.now(), _name_of(actor_id), _as_text(data)
+    AuditRecord.objects.bulk_create(
+        AuditRecord(
+            at=at,
+            kind=kind,
+            actor_id=actor_id,
+            actor=actor,
+            account_id=account.pk,
+            account_number=account.number,
+            ip=request_address.get(),
+            details=details,
+        )
+        for account in accounts
+    )
+
+
+def _as_text(data: dict[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _name_of(user_id: int | None) -> str:

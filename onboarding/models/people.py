@@ -124,6 +124,8 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # When the worker is to send the mail; while it is at it, when it would try again.
+    mail_due_at = models.DateTimeField(null=True, blank=True)
     # When a mail last went out, or last could not; never both.
     sent_at = models.DateTimeField(null=True, blank=True)
     mail_failed_at = models.DateTimeField(null=True, blank=True)
@@ -139,6 +141,11 @@ class Invitation(models.Model):
                 fields=("account", "email"),
                 condition=Q(used_at=None, revoked_at=None),
                 name="one_invitation_per_address",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("mail_due_at",), name="invitations_to_mail", condition=Q(mail_due_at__isnull=False)
             ),
         )
 

@@ -6,6 +6,7 @@ The account's owner invites co-owners. While an account has no owner, infosec's 
 import base64
 import logging
 import secrets
+from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 from allauth.account.models import EmailAddress
@@ -33,6 +34,8 @@ from onboarding.services.ownership import demand_owner, has_owner
 from onboarding.services.refusals import Refused
 
 logger = logging.getLogger(__name__)
+
+_TRY_AGAIN_AFTER = timedelta(minutes=5)
 
 
 class AlreadyOwns(Refused):
@@ -248,10 +251,41 @@ def send(invitation_id: int) -> bool:
     except OSError as error:
         # smtplib's errors are of this kind.
         logger.warning("invitation.not_sent id=%s error=%s", invitation.pk, type(error).__name__)
-        Invitation.objects.filter(pk=invitation.pk).update(mail_failed_at=timezone.now(), sent_at=None)
+        Invitation.objects.filter(pk=invitation.pk).update(
+            mail_failed_at=timezone.now(), sent_at=None, mail_due_at=None
+        )
         return False
-    Invitation.objects.filter(pk=invitation.pk).update(mail_failed_at=None, sent_at=timezone.now())
+    Invitation.objects.filter(pk=invitation.pk).update(
+        mail_failed_at=None, sent_at=timezone.now(), mail_due_at=None
+    )
     return True
+
+
+def send_due(now: datetime, most: int = 50) -> int:
+    """The worker's part: mail what an import left to it. Returns how many were tried."""
+    due = Invitation.objects.open(now).filter(mail_due_at__lte=now).order_by("mail_due_at")
+    tried = 0
+    for pk in list(due.values_list("pk", flat=True)[:most]):
+        # Another worker may be at the same: who moves the time on sends it. Who dies then leaves it due.
+        if Invitation.objects.filter(pk=pk, mail_due_at__lte=now).update(mail_due_at=now + _TRY_AGAIN_AFTER):
+            tried += 1
+            send(pk)
+    return tried
+
+
+def for_later(by: User, account: AwsAccount, email: str, now: datetime) -> Invitation:
+    """An invitation by infosec, not stored yet, which the worker will mail."""
+    nonce = secrets.token_urlsafe(32)
+    return Invitation(
+        account=account,
+        email=email,
+        nonce=nonce,
+        token_digest=token_digest(_token(nonce)),
+        invited_by=by,
+        by_infosec=True,
+        expires_at=now + INVITATION_VALID_FOR,
+        mail_due_at=now,
+    )
 
 
 def _token(nonce: str) -> str:

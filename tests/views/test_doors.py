@@ -1,5 +1,7 @@
 """Who gets in where, and by which method? Every page of the portal, asked the same questions."""
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.auth.models import User
 from django.template.loader import render_to_string
@@ -37,6 +39,7 @@ POST_ONLY = {
     "remind-of-invitation",
     "take-back-invitation",
     "try-notice-again",
+    "confirm-batch",
 }
 POST_TOO = {
     "account-details",
@@ -54,6 +57,7 @@ POST_TOO = {
     "staff",
     "hand-over-role-gone",
     "invite-owner",
+    "import",
 }
 # What is asked of no account: test_doors_table says who gets in there.
 ABOUT_NO_ACCOUNT = {
@@ -69,6 +73,10 @@ ABOUT_NO_ACCOUNT = {
     "take-back-invitation",
     "notices",
     "try-notice-again",
+    "confirm-batch",
+    "import",
+    "batch",
+    "batch-report",
 }
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
@@ -87,6 +95,8 @@ def address(name: str, account: AwsAccount, run: Run) -> str:
             return reverse(name, args=[account.number, account.ownerships.get().user_id])
         case ["invitation_id", "number"]:
             return reverse(name, args=[account.number, 1])
+        case ["batch_id"]:
+            return reverse(name, args=[uuid4()])
         case ["asked_id"] | ["notice_id"]:
             return reverse(name, args=[1])
         case ["token"]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
@@ -34,6 +35,7 @@ from pytest_django import DjangoDbBlocker
 from onboarding.models import Member, Notice, Ownership, OwnershipRole, StaffRole
 from onboarding.services.accounts import register, register_without_owner
 from onboarding.services.hand_over import hand_over_role
+from onboarding.services.importing import judge_list
 from onboarding.services.invitations import invite
 from tests.services.conftest import NUMBER, ROLE_ARN, make_plan, put_plan
 from tests.views.conftest import prove
@@ -59,6 +61,7 @@ DANGEROUS = {
     "hand-over",
     "hand-over-credentials",
     "invite-owner",
+    "import",
     "people",
     "remove-owner",
     "rotate-external-id",
@@ -152,6 +155,7 @@ def make_world() -> World:
     notice = Notice.objects.filter(run=run).first()
     assert notice is not None
     Notice.objects.filter(pk=notice.pk).update(attempts=9)
+    batch, _shape = judge_list(users["operator"], BytesIO(b"333333333333,New,n@example.org"), invite=False)
     sessions = {visitor: session_of(visitor, user) for visitor, user in users.items()}
     sessions.pop("unconfirmed")
     for visitor in ("owner", "superuser"):
@@ -164,6 +168,7 @@ def make_world() -> World:
         "invitation_id": invitation.pk,
         "asked_id": asked.pk,
         "notice_id": notice.pk,
+        "batch_id": batch.pk,
         "token": "made-up",
         "pk": factor.pk,
         "key": "made-up",
@@ -181,6 +186,7 @@ def make_world() -> World:
         "invitation_id": 999_999,
         "asked_id": 999_999,
         "notice_id": 999_999,
+        "batch_id": uuid4(),
     }
     return World(
         Client(), sessions, {"there": there, "absent": absent | {"object_id": 999_999, "pk": 999_999}}
@@ -241,6 +247,7 @@ def has_an_object(path: str) -> bool:
             "invitation_id",
             "asked_id",
             "notice_id",
+            "batch_id",
             "object_id",
             ":pk",
         )
