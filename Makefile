@@ -58,8 +58,10 @@ test: setup ## Run the tests: SQLite with an embedded Redis, then PostgreSQL wit
 	@$(BIN)/python -m tests.everything $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure what docs/ gives numbers for (ARGS=50000 for fewer records)
-	@$(BIN)/python -m bench.audit $(ARGS)
+bench: setup ## Measure what docs/ gives numbers for, each beside a baseline; results in bench-results/
+	@worst=0; for part in audit survey one_account fleet; do \
+	  $(BIN)/python -m bench.$$part || worst=1; \
+	done; exit $$worst
 
 .PHONY: lint
 lint: setup ## Check style, types, layers, templates, migrations, production settings and lock files

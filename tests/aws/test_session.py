@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AnsweredCall, AwsSession, Cloud, assume_role, own_session, session_from
@@ -38,15 +39,97 @@ def test_incomplete_credentials_never_become_the_workers_own(
     assert caught.value.failure.kind is FailureKind.OURS
 
 
+def _signed_with(client: Any) -> str:
+    """The access key that the client's next request is signed with; it is then broken off."""
+    seen: list[str] = []
+
+    def catch(request: Any, **_rest: Any) -> Any:
+        seen.append(str(request.headers["Authorization"]))
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    client.meta.events.register_first("before-send", catch)
+    try:
+        with pytest.raises(EndpointConnectionError):
+            client.list_stacks()
+    finally:
+        client.meta.events.unregister("before-send", catch)
+    return seen[0].partition("Credential=")[2].partition("/")[0]
+
+
 def test_handed_over_credentials_are_used_and_no_others(
     session: AwsSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "WORKERSOWNKEY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "workers-own-secret")
-    signer: Any = session.client("cloudformation", "eu-west-1")
-    credentials = signer._request_signer._credentials
-    assert credentials.access_key == MADE_UP.access_key_id
-    assert credentials.token == MADE_UP.session_token
+    assert _signed_with(session.client("cloudformation", "eu-west-1")) == MADE_UP.access_key_id
+
+
+ANOTHERS = TemporaryCredentials("ASIAANOTHERANOTHERAN", "another-secret", "another-token")
+
+
+def test_sessions_share_clients_and_never_credentials() -> None:
+    one = session_from(Cloud(), MADE_UP)
+    another = session_from(Cloud(), ANOTHERS, clients=one.clients)
+    clients: list[Any] = [each.client("cloudformation", "eu-west-1") for each in (one, another, one)]
+    assert clients[0]._client is clients[1]._client
+    assert [_signed_with(client) for client in clients] == [
+        MADE_UP.access_key_id,
+        ANOTHERS.access_key_id,
+        MADE_UP.access_key_id,
+    ]
+
+
+def test_threads_that_share_a_client_sign_each_as_itself() -> None:
+    first = session_from(Cloud(), MADE_UP)
+    keys = [f"ASIA{number:016}" for number in range(16)]
+    signed: dict[str, set[str]] = {key: set() for key in keys}
+    everybody = threading.Barrier(len(keys))
+
+    def catch(request: Any, **_rest: Any) -> Any:
+        signed[heard.key].add(str(request.headers["Authorization"]))
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    heard = threading.local()
+    shared: Any = first.client("cloudformation", "eu-west-1")
+    shared.meta.events.register_first("before-send", catch)
+
+    def ask_as(key: str) -> None:
+        heard.key = key
+        mine = session_from(Cloud(), TemporaryCredentials(key, "s", "t"), clients=first.clients)
+        everybody.wait()
+        for _again in range(5):
+            with pytest.raises(EndpointConnectionError):
+                mine.client("cloudformation", "eu-west-1").list_stacks()
+
+    threads = [threading.Thread(target=ask_as, args=(key,)) for key in keys]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for key, headers in signed.items():
+        assert headers
+        assert all(f"Credential={key}/" in header for header in headers)
+
+
+def test_a_shared_client_that_nobody_holds_sends_nothing(session: AwsSession) -> None:
+    lent: Any = session.client("cloudformation", "eu-west-1")
+    with pytest.raises(NoCredentialsError):
+        lent._client.list_stacks()
+
+
+def test_the_pages_of_a_shared_client_are_asked_for_as_the_session() -> None:
+    one = session_from(Cloud(), MADE_UP)
+    client: Any = one.client("cloudformation", "eu-west-1")
+    asked: list[str] = []
+
+    def catch(request: Any, **_rest: Any) -> Any:
+        asked.append(str(request.headers["Authorization"]))
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    client.meta.events.register_first("before-send", catch)
+    with pytest.raises(EndpointConnectionError):
+        list(client.get_paginator("list_stacks").paginate())
+    assert f"Credential={MADE_UP.access_key_id}/" in asked[0]
 
 
 def test_no_identity_is_a_failure_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +180,7 @@ def test_buckets_are_in_the_path_where_an_endpoint_is_given() -> None:
 
 
 def test_a_client_is_made_once_even_when_many_threads_ask(session: AwsSession) -> None:
-    seen: list[object] = []
+    seen: list[Any] = []
     threads = [
         threading.Thread(target=lambda: seen.append(session.client("cloudtrail", "eu-west-1")))
         for _ in range(20)
@@ -107,7 +190,7 @@ def test_a_client_is_made_once_even_when_many_threads_ask(session: AwsSession) -
     for thread in threads:
         thread.join()
     assert len(seen) == 20
-    assert len({id(client) for client in seen}) == 1
+    assert len({id(client._client) for client in seen}) == 1
 
 
 def test_a_region_that_cannot_be_is_a_failure(session: AwsSession) -> None:
