@@ -57,6 +57,10 @@ demo-check: .venv/demo .venv-sandbox/stamp ## Run one whole onboarding through t
 test: setup ## Run the tests: SQLite with an embedded Redis, then PostgreSQL with Redis, then a browser, as far as they are there
 	@$(BIN)/python -m tests.everything $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## Let 200 onboardings meet faults of every kind on PostgreSQL and Redis, and ask what became of them
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: bench
 bench: setup ## Measure what docs/ gives numbers for, each beside a baseline; results in bench-results/
 	@worst=0; for part in audit survey one_account fleet; do \
