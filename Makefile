@@ -84,6 +84,11 @@ format: setup ## Put the code into its one form
 	$(BIN)/ruff format --quiet
 	$(BIN)/ruff check --fix --quiet
 
+.PHONY: messages
+messages: setup ## Bring the catalogues of translations up to date with the code (needs Debian's gettext)
+	@$(BIN)/python manage.py makemessages --all --no-obsolete --no-location --ignore '.venv*' --ignore tests --ignore demo --ignore sandbox --ignore bench
+	@$(BIN)/python manage.py compilemessages --ignore '.venv*' --verbosity 0
+
 # --- Lock files ------------------------------------------------------------------------------------------------
 # Universal (one file for every platform), with hashes, naming no index. The smaller ones agree with the largest.
 

@@ -1,6 +1,6 @@
 """What do templates need that HTML can't say? Icons, statuses with their glyph, times, the company's name."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from allauth.mfa.models import Authenticator
 from django import template
@@ -104,10 +104,20 @@ def progress_bar(done: int, every: int, label: str) -> SafeString:
 
 @register.simple_tag
 def clock_time(at: datetime | None) -> SafeString | str:
-    """The time of day alone, as on a timeline."""
+    """The time of day alone, as on a timeline; in the reader's own zone once the script has seen it."""
     if at is None:
         return ""
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), localtime(at).strftime("%H:%M:%S"))
+    return format_html(
+        '<time datetime="{}" data-clock>{}</time>', at.isoformat(), localtime(at, UTC).strftime("%H:%M:%S")
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString | str:
+    """A day and a time, which the script writes as the reader's language and zone do."""
+    if at is None:
+        return ""
+    return format_html('<time datetime="{}" data-moment>{}</time>', at.isoformat(), _in_utc(at))
 
 
 @register.simple_tag
@@ -115,9 +125,12 @@ def ago(at: datetime | None) -> SafeString | str:
     """A time that the script turns into "2 minutes ago" and keeps so; without it, the time itself."""
     if at is None:
         return ""
-    return format_html(
-        '<time datetime="{}" data-ago>{} UTC</time>', at.isoformat(), localtime(at).strftime("%Y-%m-%d %H:%M")
-    )
+    return format_html('<time datetime="{}" data-ago>{}</time>', at.isoformat(), _in_utc(at))
+
+
+def _in_utc(at: datetime) -> str:
+    """Without a script, and in pieces that are shared by readers everywhere."""
+    return f"{localtime(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @register.simple_tag
@@ -129,7 +142,7 @@ def elapsed(since: datetime | None, until: datetime | None = None) -> SafeString
         return format_html(
             '<time datetime="{}" data-since>{}</time>',
             since.isoformat(),
-            _("since %(time)s UTC") % {"time": localtime(since).strftime("%H:%M")},
+            _("since %(time)s UTC") % {"time": localtime(since, UTC).strftime("%H:%M")},
         )
     seconds = max(0, round((until - since).total_seconds()))
     words = f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"

@@ -56,12 +56,28 @@ function tookSoFar(seconds) {
   return (minutes ? `${number(minutes, "minute")} ` : "") + number(seconds % 60, "second");
 }
 
+const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const withZone = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+
+// Once for each: a day and a time as the reader's language and zone write them.
+function tellMoments(root) {
+  for (const time of root.querySelectorAll("time[data-moment], time[data-clock], time[data-ago], time[data-until]")) {
+    if (time.title) continue;
+    const at = Date.parse(time.dateTime);
+    if (Number.isNaN(at)) continue;
+    time.title = withZone.format(at);
+    if ("clock" in time.dataset) time.textContent = clock.format(at);
+    else time.textContent = moments.format(at);
+  }
+}
+
 function tellTimes(root) {
+  tellMoments(root);
   const now = Date.now();
   for (const time of root.querySelectorAll("time[data-ago], time[data-since]")) {
     const seconds = Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 1000));
     const isAgo = "ago" in time.dataset;
-    if (isAgo && !time.title) time.title = time.textContent;
     const words = isAgo ? ago(seconds) : tookSoFar(seconds);
     if (time.textContent !== words) time.textContent = words;
   }
@@ -70,10 +86,9 @@ function tellTimes(root) {
 // The end of credentials counts down: "in 43 min."
 function tellEnds(root) {
   for (const time of root.querySelectorAll("time[data-until]")) {
-    if (!time.title) time.title = time.textContent;
     const seconds = Math.round((Date.parse(time.dateTime) - Date.now()) / 1000);
     const [unit, length] = UNITS.find(([, each]) => Math.abs(seconds) >= each) || UNITS[3];
-    time.textContent = `${time.title} (${relative.format(Math.trunc(seconds / length), unit)})`;
+    time.textContent = `${moments.format(Date.parse(time.dateTime))} (${relative.format(Math.trunc(seconds / length), unit)})`;
   }
 }
 
