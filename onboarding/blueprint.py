@@ -23,8 +23,9 @@ DIGEST_TAG = "infosec:blueprint-digest"
 # The regional template's description: by it, or by the tag, a regional stack is known as ours.
 REGIONAL_DESCRIPTION = "Infosec's CloudTrail trail for this region, delivered to the central storage account."
 
-# What an owner may choose for a region: leave it alone, or make a same-named stack that isn't ours ours.
-REGION_CHOICES = ("skip", "adopt")
+# What an owner may choose for a region: leave it alone; make a same-named stack that isn't ours ours; or
+# delete the change set that waits under our stack's name and was never executed.
+REGION_CHOICES = ("skip", "adopt", "clear")
 
 _SOURCES = Path(__file__).parent / "cloudformation"
 
@@ -224,6 +225,10 @@ def _handover(company: Company, roles: StackBlueprint, trails: StackBlueprint) -
             "ForAnyValue:StringEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
         },
         "old_role_arns": [_role_arn(old_role_pattern(each)) for each in company.old.role_logical_ids],
+        "old_stack_arns": [
+            {"Fn::Sub": f"arn:aws:cloudformation:*:${{AWS::AccountId}}:stack/{name}/*"}
+            for name in company.old.stack_names
+        ],
         "home_regions": list(company.home.regions),
         "parent_stack_arns": [
             {"Fn::Sub": f"arn:aws:cloudformation:*:${{AWS::AccountId}}:stack/{each.stack_name}/*"}

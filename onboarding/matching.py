@@ -22,10 +22,12 @@ _TRUSTED_IN_TEXT = re.compile(r"arn:aws:(?:iam|sts)::\d{12}:[\w+=,.@:/*-]+")
 
 
 class OldMatch(StrEnum):
-    """How a stack compares with what the new roles replace. All but NOT_OLD and OLD are words of a note."""
+    """How a stack compares with what the new roles replace. The last three are words of a note."""
 
     NOT_OLD = "not_old"
     OLD = "old"
+    # The old role, and beside it what somebody added: only its owner can say that all of it may go.
+    OLD_WITH_EXTRAS = "old_with_extras"
     NESTED_OR_STACKSET = "nested_or_stackset"
     OTHER_CONTENT = "not_deleted_other_content"
     CONTENT_UNREADABLE = "not_deleted_unreadable"
@@ -39,7 +41,7 @@ def is_old_stack(company: Company, stack: Stack, old_roles: Collection[Role] | N
 def compare_with_old(company: Company, stack: Stack, old_roles: Collection[Role] | None = None) -> OldMatch:
     """How a stack compares with the old one. `old_roles` are the roles known to trust an old principal.
 
-    A stack with any resource beside the old role, or with any other trust, is somebody else's work.
+    A stack without the old role, or with any other trust, is somebody else's work.
     """
     if not _hints_at_old(company, stack, old_roles):
         return OldMatch.NOT_OLD
@@ -47,12 +49,38 @@ def compare_with_old(company: Company, stack: Stack, old_roles: Collection[Role]
         return OldMatch.NESTED_OR_STACKSET
     if stack.resources is None:
         return OldMatch.CONTENT_UNREADABLE
-    remaining = [resource for resource in stack.resources if resource.status != "DELETE_COMPLETE"]
-    if not all(_is_old_role(company, resource) for resource in remaining):
-        return OldMatch.OTHER_CONTENT
     if not any(_is_old_role(company, resource) for resource in stack.resources):
         return OldMatch.OTHER_CONTENT
-    return _compare_trust(company, stack, old_roles or ())
+    extras = extras_of(company.old.role_logical_ids, stack)
+    trust = _compare_trust(company, stack, old_roles or (), has_extras=bool(extras))
+    return OldMatch.OLD_WITH_EXTRAS if extras and trust == OldMatch.OLD else trust
+
+
+def extras_of(role_logical_ids: Iterable[str], stack: Stack) -> tuple[StackResource, ...]:
+    """What the stack still holds beside the old role."""
+    known = frozenset(role_logical_ids)
+    return tuple(
+        resource
+        for resource in stack.resources or ()
+        if resource.status != "DELETE_COMPLETE"
+        and not (resource.type == "AWS::IAM::Role" and resource.logical_id in known)
+    )
+
+
+def attachments_of(stack: Stack, role: Role) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What hangs on a stack's role and is not in its template: policies, inline policies, instance profiles.
+
+    AWS deletes no role with any of it. Without the template nothing can be called foreign beforehand.
+    """
+    if stack.template_body is None and stack.status != "DELETE_FAILED":
+        return (), (), ()
+    # A template may write a policy's ARN with a partition of its own; its name stands there as it is.
+    # Of a deletion that failed, CloudFormation has taken off already what was its own.
+    body = stack.template_body or ""
+    policies = tuple(arn for arn in role.attached_policy_arns if arn.partition(":policy/")[2] not in body)
+    inline = tuple(name for name in role.inline_policy_names if name not in body)
+    held = {each.physical_id for each in stack.resources or () if each.type == "AWS::IAM::InstanceProfile"}
+    return policies, inline, tuple(name for name in role.instance_profile_names if name not in held)
 
 
 def is_managed_elsewhere(stack: Stack) -> bool:
@@ -101,12 +129,18 @@ def _is_old_role(company: Company, resource: StackResource) -> bool:
     return resource.type == "AWS::IAM::Role" and resource.logical_id in company.old.role_logical_ids
 
 
-def _compare_trust(company: Company, stack: Stack, old_roles: Iterable[Role]) -> OldMatch:
+def _compare_trust(
+    company: Company, stack: Stack, old_roles: Iterable[Role], *, has_extras: bool
+) -> OldMatch:
     """The template must trust the old principal and nobody else; or the role itself is known to.
 
     When the trusted role is gone, IAM shows its id instead of its ARN: so the template is asked first.
+    What was added beside the role may name whom it likes.
     """
     trusted = frozenset(company.old.trusted_principal_arns)
+    if stack.template_body and has_extras:
+        is_right = bool(set(_TRUSTED_IN_TEXT.findall(stack.template_body)) & trusted)
+        return OldMatch.OLD if is_right else OldMatch.OTHER_CONTENT
     if stack.template_body:
         return _compare_template(stack.template_body, trusted, own_account=_account_of(stack))
     physical_ids = {resource.physical_id for resource in stack.resources or ()}

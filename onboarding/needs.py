@@ -71,6 +71,39 @@ _CHANGE_FUNCTION = (
     "lambda:UpdateFunctionConfiguration",
 )
 
+_READ_PROFILES = ("iam:ListInstanceProfilesForRole",)
+
+# What deletes a resource that somebody added to the old stack, by its type, as AWS's own handlers do it.
+# Of a type that isn't listed it can't be told beforehand what its deletion takes.
+_DELETE_EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"),
+    "AWS::Events::Rule": (
+        "events:DeleteRule",
+        "events:DescribeRule",
+        "events:ListTargetsByRule",
+        "events:RemoveTargets",
+    ),
+    "AWS::IAM::InstanceProfile": (
+        "iam:DeleteInstanceProfile",
+        "iam:GetInstanceProfile",
+        "iam:RemoveRoleFromInstanceProfile",
+    ),
+    "AWS::IAM::ManagedPolicy": (
+        "iam:DeletePolicy",
+        "iam:DeletePolicyVersion",
+        "iam:DetachRolePolicy",
+        "iam:ListPolicyVersions",
+    ),
+    "AWS::IAM::Policy": ("iam:DeleteGroupPolicy", "iam:DeleteRolePolicy", "iam:DeleteUserPolicy"),
+    "AWS::IAM::Role": _REMOVE_ROLE,
+    "AWS::Lambda::Function": ("lambda:DeleteFunction",),
+    "AWS::Logs::LogGroup": ("logs:DeleteLogGroup", "logs:DescribeLogGroups"),
+    "AWS::S3::Bucket": ("s3:DeleteBucket",),
+    "AWS::SNS::Subscription": ("sns:Unsubscribe",),
+    "AWS::SNS::Topic": ("sns:DeleteTopic",),
+    "AWS::SQS::Queue": ("sqs:DeleteQueue", "sqs:GetQueueAttributes"),
+}
+
 # What generated names end in; and ids of stacks that don't exist yet.
 _NAME_TAIL = "ABCDEFGHIJKLM"
 _ANY_ID = "00000000-0000-0000-0000-000000000000"
@@ -92,6 +125,8 @@ class Need:
     samples: tuple[str, ...]
     conditions: Conditions = field(default_factory=dict)
     contexts: tuple[Mapping[str, str], ...] = ({},)
+    # The code of the question whose consent makes it needed; empty where no answer is waited for.
+    after: str = ""
 
     def statement(self, actions: Sequence[str] = ()) -> Statement:
         """The statement that allows these actions (all by default) in an IAM policy."""
@@ -99,14 +134,25 @@ class Need:
 
 
 def needs_of(
-    company: Company, account: str, *, home_region: str = "", old_stack_ids: Sequence[str] = ()
+    company: Company,
+    account: str,
+    *,
+    home_region: str = "",
+    old_stack_ids: Sequence[str] = (),
+    extra_resources: Sequence[tuple[str, str]] = (),
 ) -> tuple[Need, ...]:
     """Everything the job may need in `account`, stage by stage.
 
     `old_stack_ids` are the stacks to be removed; before the survey has found them any stack may be one.
+    `extra_resources`, as (type, physical id), are to be deleted with them.
     """
     place = _Place(company, account, home_region or company.home.regions[0])
-    return (*_survey(place), *_removal(place, old_stack_ids), *_roles(place), *_trails(place))
+    return (
+        *_survey(place),
+        *_removal(place, old_stack_ids, extra_resources),
+        *_roles(place),
+        *_trails(place),
+    )
 
 
 def policy_of(company: Company, account: str) -> dict[str, Any]:
@@ -221,8 +267,12 @@ def _survey(place: _Place) -> list[Need]:
     ]
 
 
-def _removal(place: _Place, old_stack_ids: Sequence[str]) -> list[Need]:
+def _removal(
+    place: _Place, old_stack_ids: Sequence[str], extra_resources: Sequence[tuple[str, str]]
+) -> list[Need]:
     old = place.company.old
+    roles = tuple(place.role(old_role_pattern(each)) for each in old.role_logical_ids)
+    role_samples = tuple(place.role(_generated("opsec", each)) for each in old.role_logical_ids)
     sample = place.made_stack((*old.stack_names, "any-stack")[0])
     found = [
         Need(
@@ -239,12 +289,74 @@ def _removal(place: _Place, old_stack_ids: Sequence[str]) -> list[Need]:
                 "DeleteOldRole",
                 Stage.REMOVE,
                 _REMOVE_ROLE,
-                tuple(place.role(old_role_pattern(each)) for each in old.role_logical_ids),
-                tuple(place.role(_generated("opsec", each)) for each in old.role_logical_ids),
+                roles,
+                role_samples,
                 THROUGH_CLOUDFORMATION,
                 ({**_VIA, "iam:PolicyARN": "arn:aws:iam::aws:policy/SecurityAudit"},),
             )
         )
+        found.append(Need("ReadRoles", Stage.REMOVE, _READ_PROFILES, (place.role("*"),), role_samples))
+    return [*found, *_consented_removal(place, old_stack_ids, extra_resources, roles, role_samples)]
+
+
+def _consented_removal(
+    place: _Place,
+    old_stack_ids: Sequence[str],
+    extra_resources: Sequence[tuple[str, str]],
+    roles: tuple[str, ...],
+    role_samples: tuple[str, ...],
+) -> list[Need]:
+    """What a removal takes only when its owner has allowed it: see `planning.questions`."""
+    names = place.company.old.stack_names
+    found = []
+    if names:
+        found.append(
+            Need(
+                "LiftProtection",
+                Stage.REMOVE,
+                ("cloudformation:UpdateTerminationProtection",),
+                tuple(place.stack(name) for name in names),
+                tuple(old_stack_ids) or (place.made_stack(names[0]),),
+                after="old_stack_protected",
+            )
+        )
+    if roles:
+        found.append(
+            Need(
+                "DetachFromOldRole",
+                Stage.REMOVE,
+                ("iam:DeleteRolePolicy", "iam:DetachRolePolicy"),
+                roles,
+                role_samples,
+                after="old_role_attachments",
+            )
+        )
+        profiles = f"arn:aws:iam::{place.account}:instance-profile/"
+        found.append(
+            Need(
+                "TakeOutOfInstanceProfiles",
+                Stage.REMOVE,
+                ("iam:RemoveRoleFromInstanceProfile",),
+                (f"{profiles}*",),
+                (f"{profiles}any",),
+                after="old_role_attachments",
+            )
+        )
+    for number, (kind, physical_id) in enumerate(extra_resources, start=1):
+        if kind in _DELETE_EXTRAS:
+            resource = physical_id if physical_id.startswith("arn:") else "*"
+            found.append(
+                Need(
+                    f"DeleteExtraResource{number}",
+                    Stage.REMOVE,
+                    _DELETE_EXTRAS[kind],
+                    (resource,),
+                    (resource,),
+                    THROUGH_CLOUDFORMATION,
+                    (_VIA,),
+                    after="old_stack_extras",
+                )
+            )
     return found
 
 

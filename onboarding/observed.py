@@ -117,6 +117,8 @@ class Role:
     trusted_principals: tuple[str, ...]
     attached_policy_arns: tuple[str, ...] = ()
     inline_policy_names: tuple[str, ...] = ()
+    # Empty too where they could not be read.
+    instance_profile_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class AccountSurvey:
     regions: tuple[RegionSurvey, ...]
     # Roles that still trust an old principal, by any stack or none; None where listing roles was denied.
     old_roles: tuple[Role, ...] | None = None
+    # The roles of stacks that may be old ones, with all that hangs on them.
+    stack_roles: tuple[Role, ...] = ()
     # False when the list of regions could not be read and only the default regions were searched.
     knows_all_regions: bool = True
 

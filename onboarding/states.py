@@ -47,6 +47,8 @@ RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
             RunStatus.RUNNING,
             RunStatus.VERIFYING,
             RunStatus.NEEDS_ACCESS,
+            # Another answer may lead to another question.
+            RunStatus.NEEDS_OWNER,
             RunStatus.FAILED,
             RunStatus.CANCELLED,
         }
@@ -160,6 +162,9 @@ class Move(TextChoices):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    # Both only with the owner's consent, and before a deletion.
+    UNPROTECT = "unprotect"
+    DETACH = "detach"
     FINISH = "finish"
     FAIL = "fail"
     ASK = "ask"

@@ -44,6 +44,7 @@ def survey_as_json(survey: AccountSurvey) -> Json:
         "taken_at": survey.taken_at.isoformat(),
         "knows_all_regions": survey.knows_all_regions,
         "old_roles": None if survey.old_roles is None else [asdict(role) for role in survey.old_roles],
+        "stack_roles": [asdict(role) for role in survey.stack_roles],
         "regions": [_region_as_json(region) for region in survey.regions],
     }
 
@@ -56,6 +57,7 @@ def survey_from_json(stored: Mapping[str, Any]) -> AccountSurvey:
         taken_at=datetime.fromisoformat(stored["taken_at"]),
         knows_all_regions=stored["knows_all_regions"],
         old_roles=None if old_roles is None else tuple(_role_from_json(role) for role in old_roles),
+        stack_roles=tuple(_role_from_json(role) for role in stored.get("stack_roles", ())),
         regions=tuple(_region_from_json(region) for region in stored["regions"]),
     )
 
@@ -124,6 +126,7 @@ def _role_from_json(stored: Mapping[str, Any]) -> Role:
         trusted_principals=tuple(stored["trusted_principals"]),
         attached_policy_arns=tuple(stored["attached_policy_arns"]),
         inline_policy_names=tuple(stored["inline_policy_names"]),
+        instance_profile_names=tuple(stored.get("instance_profile_names", ())),
     )
 
 

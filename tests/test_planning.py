@@ -135,7 +135,7 @@ LEFT_ALONE = {
     "service catalog": (old_stack(name="SC-484535289196-pp-abcdefghijklm"), "nested_or_stackset"),
     "extra resource": (
         old_stack(resources=(OLD_ROLE, StackResource("Own", "AWS::SNS::Topic", "t", "CREATE_COMPLETE"))),
-        "not_deleted_other_content",
+        "old_stack_left",
     ),
     "other resources under the old name": (
         make_stack(
@@ -164,7 +164,7 @@ LEFT_ALONE = {
     ),
     "resources unread": (old_stack(resources=None), "not_deleted_unreadable"),
     "template unread": (old_stack(template_body=None), "not_deleted_unreadable"),
-    "protected": (old_stack(is_termination_protected=True), "protected_old_stack"),
+    "protected": (old_stack(is_termination_protected=True), "old_stack_left"),
     "service role": (
         old_stack(service_role_arn="arn:aws:iam::484535289196:role/Deployer"),
         "old_stack_has_service_role",
@@ -263,13 +263,13 @@ def test_parents_that_live_apart_stay_where_they_are() -> None:
 
 
 PARENT_STATES = {
-    "ROLLBACK_COMPLETE": ("failed_before", ""),
-    "ROLLBACK_FAILED": ("failed_before", ""),
-    "CREATE_FAILED": ("failed_before", ""),
-    "DELETE_FAILED": ("failed_before", ""),
+    "ROLLBACK_COMPLETE": ("", "blocked_name_left"),
+    "ROLLBACK_FAILED": ("", "blocked_name_left"),
+    "CREATE_FAILED": ("", "blocked_name_left"),
+    "DELETE_FAILED": ("", "blocked_name_left"),
     "CREATE_IN_PROGRESS": ("busy", ""),
     "UPDATE_ROLLBACK_FAILED": ("", "update_stuck"),
-    "REVIEW_IN_PROGRESS": ("", "change_set_waiting"),
+    "REVIEW_IN_PROGRESS": ("", "blocked_name_left"),
     "SOMETHING_NEW": ("busy", ""),
 }
 
@@ -326,7 +326,6 @@ def test_a_home_region_that_cannot_be_read_gives_way_to_the_other() -> None:
 REGION_STATES: dict[str, tuple[Any, str]] = {
     "nothing": (make_region("eu-west-1"), "absent"),
     "creating": (make_region("eu-west-1", regional_stack("eu-west-1", "CREATE_IN_PROGRESS")), "busy"),
-    "failed": (make_region("eu-west-1", regional_stack("eu-west-1", "ROLLBACK_COMPLETE")), "failed_before"),
     "stuck": (
         make_region("eu-west-1", regional_stack("eu-west-1", "UPDATE_ROLLBACK_FAILED")),
         "failed_before",
@@ -548,7 +547,7 @@ def test_the_next_attempt_is_one_more_than_the_stacks() -> None:
 
 def test_every_refusal_has_its_remedy() -> None:
     refusals = {"home_region_unreadable", "change_set_waiting", "name_taken", "update_stuck",
-                "too_many_trails", "parent_refused"}  # fmt: skip
+                "too_many_trails", "parent_refused", "blocked_name_left"}  # fmt: skip
     assert refusals <= set(REMEDIES)
 
 

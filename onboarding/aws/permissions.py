@@ -48,15 +48,19 @@ def session_policy(
     *,
     stack_ids: Sequence[str] = (),
     regions: Collection[str] = (),
+    consented: Collection[str] = (),
+    extra_resources: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The session policy, as JSON, for one stage's work in the owner's account.
 
     `stack_ids` are the old stacks that may be removed; `regions` those in which the stage has steps, of which
-    only home regions matter. The survey may also ask what the role may do; the others only read.
+    only home regions matter. `consented` are the codes of the questions that the owner has answered with a
+    yes, `extra_resources` what they let go with an old stack, as (type, physical id). The survey may
+    also ask what the role may do; the others only read.
     """
     match stage:
         case Stage.REMOVE if stack_ids:
-            return _removal(company, account, stack_ids)
+            return _removal(company, account, stack_ids, consented, extra_resources)
         case Stage.ROLES | Stage.TRAILS:
             home = [region for region in company.home.regions if region in regions] or company.home.regions
             needed = (need for need in needs_of(company, account) if need.stage == stage)
@@ -114,14 +118,27 @@ def _is_read(action: str) -> bool:
     return any(fnmatch.fnmatchcase(action, pattern) for pattern in _READ["Action"])
 
 
-def _removal(company: Company, account: str, stack_ids: Sequence[str]) -> str:
+def _removal(
+    company: Company,
+    account: str,
+    stack_ids: Sequence[str],
+    consented: Collection[str],
+    extra_resources: Sequence[tuple[str, str]],
+) -> str:
     """Exact stack ids while they fit; then names in their regions; then names anywhere."""
-    needed = [need for need in needs_of(company, account) if need.stage == Stage.REMOVE]
-    roles = [each for need in needed if need.sid != "DeleteStacks" if (each := _narrowed(need, ()))]
+    needed = [
+        need
+        for need in needs_of(company, account, extra_resources=extra_resources)
+        if need.stage == Stage.REMOVE and (not need.after or need.after in consented)
+    ]
+    on_stacks = ["cloudformation:DeleteStack"]
+    on_stacks += [action for need in needed if need.sid == "LiftProtection" for action in need.actions]
+    others = (need for need in needed if need.sid not in {"DeleteStacks", "LiftProtection"})
+    roles = _merged(each for need in others if (each := _narrowed(need, ())))
     policy = ""
     for shorten in _SHORTENINGS:
         deletable = sorted({shorten(stack_id) for stack_id in stack_ids})
-        policy = _policy(_READ, _allow(["cloudformation:DeleteStack"], deletable), *roles)
+        policy = _policy(_READ, _allow(on_stacks, deletable), *roles)
         if len(policy) <= LONGEST_POLICY:
             break
     return policy

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from onboarding.aws import account, roles, stacks, trails
@@ -116,8 +117,26 @@ def survey_account(session: AwsSession, company: Company, *, now: datetime) -> A
         taken_at=now,
         regions=tuple(surveys[region] for region in sorted(surveys)),
         old_roles=old_roles,
+        stack_roles=_roles_of_old_stacks(session, company, surveys.values()),
         knows_all_regions=regions.knows_all,
     )
+
+
+def _roles_of_old_stacks(
+    session: AwsSession, company: Company, surveys: Iterable[RegionSurvey]
+) -> tuple[Role, ...]:
+    """The roles of stacks that may be old ones, with whatever was attached to them by hand."""
+    names = {
+        resource.physical_id
+        for survey in surveys
+        for stack in survey.stacks
+        for resource in stack.resources or ()
+        if resource.type == "AWS::IAM::Role"
+        and resource.logical_id in company.old.role_logical_ids
+        and resource.physical_id
+    }
+    found = (_optional(partial(roles.get_role, session, name, with_profiles=True)) for name in sorted(names))
+    return tuple(role for role in found if role is not None)
 
 
 def survey_region(session: AwsSession, company: Company, region: str) -> RegionSurvey:

@@ -18,8 +18,11 @@ _DENIALS = frozenset({FailureKind.DENIED, FailureKind.DENIED_BY_ORGANIZATION})
 _NARROWING = frozenset({"arnequals", "arnlike", "stringequals", "stringlike"})
 
 
-def get_role(session: AwsSession, name: str) -> Role | None:
-    """The role with whom it trusts and the policies it has; None when there is none."""
+def get_role(session: AwsSession, name: str, *, with_profiles: bool = False) -> Role | None:
+    """The role with whom it trusts and the policies it has; None when there is none.
+
+    `with_profiles`: and the instance profiles it is in, as far as they may be listed.
+    """
     client = session.client("iam")
     try:
         found = ask(client.get_role, RoleName=name)["Role"]
@@ -33,10 +36,46 @@ def get_role(session: AwsSession, name: str) -> Role | None:
         arn=found["Arn"],
         name=found["RoleName"],
         trusted_principals=trusted_principals(_trust(found)),
+        instance_profile_names=_instance_profiles(session, name) if with_profiles else (),
         attached_policy_arns=tuple(
             sorted(policy.get("PolicyArn", "") for page in attached for policy in page["AttachedPolicies"])
         ),
         inline_policy_names=tuple(sorted(policy for page in inline for policy in page["PolicyNames"])),
+    )
+
+
+def detach(session: AwsSession, role: Role) -> None:
+    """Take these policies and instance profiles off the role; what is off already is no hindrance."""
+    client = session.client("iam")
+    for arn in role.attached_policy_arns:
+        _unless_gone(client.detach_role_policy, RoleName=role.name, PolicyArn=arn)
+    for name in role.inline_policy_names:
+        _unless_gone(client.delete_role_policy, RoleName=role.name, PolicyName=name)
+    for name in role.instance_profile_names:
+        _unless_gone(client.remove_role_from_instance_profile, RoleName=role.name, InstanceProfileName=name)
+
+
+def _unless_gone(method: Any, **request: str) -> None:
+    try:
+        ask(method, **request)
+    except AwsFailure as refusal:
+        if refusal.failure.kind is not FailureKind.NOT_FOUND:
+            raise
+
+
+def _instance_profiles(session: AwsSession, name: str) -> tuple[str, ...]:
+    client = session.client("iam")
+    try:
+        pages = collect(
+            client, client.get_paginator("list_instance_profiles_for_role").paginate(RoleName=name)
+        )
+    except AwsFailure as refusal:
+        # What can't be listed is found when the deletion fails, and asked about then.
+        if refusal.failure.kind in _DENIALS | {FailureKind.NOT_FOUND}:
+            return ()
+        raise
+    return tuple(
+        sorted(profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"])
     )
 
 

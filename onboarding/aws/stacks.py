@@ -141,6 +141,16 @@ def delete(session: AwsSession, region: str, stack_id: str, token: str) -> None:
             raise
 
 
+def lift_protection(session: AwsSession, region: str, stack_id: str) -> None:
+    """Switch the stack's termination protection off; a stack that doesn't exist has none."""
+    try:
+        client = session.client("cloudformation", region)
+        ask(client.update_termination_protection, StackName=stack_id, EnableTerminationProtection=False)
+    except AwsFailure as refusal:
+        if refusal.failure.kind is not FailureKind.NOT_FOUND:
+            raise
+
+
 def _request(
     *,
     stack_name: str,

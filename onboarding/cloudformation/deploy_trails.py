@@ -198,8 +198,8 @@ class Region:
     def cover(self) -> Result:
         if self._order.choices.get(self._region) == "skip":
             return Result(self._region, "skipped")
-        adopts = self._order.choices.get(self._region) == "adopt"
-        return self._settle(lambda stack: move_to_cover(stack, self._order, adopts=adopts), "covered")
+        choice = self._order.choices.get(self._region)
+        return self._settle(lambda stack: move_to_cover(stack, self._order, choice=choice), "covered")
 
     def remove(self) -> Result:
         return self._settle(move_to_remove, "removed")
@@ -362,14 +362,16 @@ class Region:
             self._clock.pause(random.uniform(1, 5))  # noqa: S311 - jitter is no secret
 
 
-def move_to_cover(stack: Any, order: Order, *, adopts: bool) -> Move:
+def move_to_cover(stack: Any, order: Order, *, choice: str | None = None) -> Move:
     """What a region needs next so that its stack is there and as ordered."""
     if stack is None:
         return "create"
     status = stack["StackStatus"]
     if status != "REVIEW_IN_PROGRESS" and status.endswith("_IN_PROGRESS"):
         return "wait"
-    if status == "REVIEW_IN_PROGRESS" or not (adopts or is_ours(stack)):
+    if status == "REVIEW_IN_PROGRESS":
+        return "delete" if choice == "clear" else "refuse"
+    if choice != "adopt" and not is_ours(stack):
         return "refuse"
     if status in DEAD:
         return "delete"

@@ -10,15 +10,16 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from onboarding import blueprint, decisions, matching
+from onboarding import blueprint, decisions, matching, planning
 from onboarding.aws import stacks
 from onboarding.aws.session import AwsSession
 from onboarding.blueprint import StackBlueprint
-from onboarding.engine import advancing, deadlines, intents, sessions, steps
+from onboarding.engine import advancing, deadlines, intents, parking, sessions, steps
 from onboarding.engine.causes import failure_of
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, Step, history
 from onboarding.observed import Stack
+from onboarding.planning import Plan
 from onboarding.states import Goal, Move, Stage, StepStatus
 
 # What CloudFormation takes to notice that its own time is over.
@@ -59,9 +60,12 @@ def look(work: Work, run: Run) -> timedelta | None:
 def next_move(step: Step, stack: Stack | None, wanted: Wanted, *, is_met: bool) -> decisions.Decision:
     """What the step needs next; never anything at a stack of this name that isn't ours."""
     is_ours = stack is None or matching.is_ours(wanted.stack.template, stack)
-    decision = decisions.decide(
-        Goal.PRESENT, stack, intents.answered_move(step), wanted=is_met, is_ours=is_ours
-    )
+    last_move = intents.answered_move(step)
+    decision = decisions.decide(Goal.PRESENT, stack, last_move, wanted=is_met, is_ours=is_ours)
+    if decision.reason_code == "change_set_waiting":
+        # Nothing was ever made by it: with its owner's consent it may be deleted.
+        waits = last_move == Move.DELETE
+        decision = decisions.Decision(Move.WAIT if waits else Move.DELETE, "change_set_waiting")
     if _is_stuck(step, stack, wanted):
         return decisions.Decision(Move.FAIL, "took_too_long")
     return intents.unless_unheeded(step, decision)
@@ -100,6 +104,8 @@ def carry_out(
         case Move.UPDATE if stack is not None:
             return _update(work, step, session, stack, wanted)
         case Move.DELETE if stack is not None:
+            if not _may_clear(work, step, stack, wanted):
+                return None
             intent = intents.intend(work, step, Move.DELETE)
             stacks.delete(session, step.region, stack.stack_id, intent.token)
             _record(work, step, intent, stack_id=stack.stack_id, aws_status="DELETE_IN_PROGRESS")
@@ -113,6 +119,20 @@ def carry_out(
         case _:
             _see(work, step, stack)
     return deadlines.next_look(work.looks)
+
+
+def _may_clear(work: Work, step: Step, stack: Stack, wanted: Wanted) -> bool:
+    """Whether the owner allows deleting what holds the name. Otherwise they are asked, or it stays."""
+    question = planning.blocking(wanted.stack.template, stack)
+    run = Run.objects.get(pk=work.run_id)
+    answer = question.answer_in(Plan.from_json(run.plan or {}).answers) if question is not None else None
+    if question is None:
+        advancing.settle(work, step, StepStatus.REFUSED, reason_code="change_set_waiting")
+    elif answer is None:
+        parking.needs_owner(work, question)
+    elif answer == question.safe:
+        advancing.settle(work, step, StepStatus.REFUSED, reason_code="blocked_name_left")
+    return question is not None and answer not in {None, question.safe}
 
 
 def _create(work: Work, step: Step, session: AwsSession, wanted: Wanted) -> timedelta:

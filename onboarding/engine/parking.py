@@ -1,11 +1,17 @@
 """How does a run stop for want of access, and how does it wait for its owner?"""
 
+from dataclasses import replace
+
 from onboarding.engine import grants, sessions
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, history
 from onboarding.models.stages import close_all
 from onboarding.observed import Failure
+from onboarding.planning import Plan, Question
 from onboarding.states import UNSETTLED_STEP_STATUSES, RunStatus, StepStatus
+
+# Why a run waits for its owner: a remedy's code.
+ASKED = "owner_must_decide"
 
 _NEEDING_ACCESS = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
 
@@ -24,6 +30,25 @@ def needs_access(work: Work, reason_code: str, failure: Failure | None) -> None:
         )
     if grant_id is not None:
         sessions.forget(grant_id)
+
+
+def needs_owner(work: Work, question: Question) -> None:
+    """Let everything of a run at work rest until its owner has answered; the access is kept for going on.
+
+    Raises RunStopped when the run is no longer at work, ClaimLost.
+    """
+    with holding(work, run_in=frozenset({RunStatus.RUNNING})) as run:
+        plan = Plan.from_json(run.plan or {})
+        known = tuple(one for one in plan.questions if one.key != question.key)
+        asking = replace(plan, questions=(*known, question))
+        close_all(run)
+        history.move_run(
+            run,
+            RunStatus.NEEDS_OWNER,
+            expect={RunStatus.RUNNING},
+            reason_code=ASKED,
+            plan=asking.as_json(),
+        )
 
 
 def fail(run: Run, reason_code: str, failure: Failure | None = None) -> None:

@@ -17,7 +17,7 @@ from onboarding.aws.simulation import Because, Judged, Verdict
 from onboarding.engine.access import Access
 from onboarding.models import Run, history
 from onboarding.observed import Failure
-from onboarding.planning import Plan
+from onboarding.planning import Plan, resources_let_go
 from onboarding.states import FailureKind, Stage, StepKind
 
 MISSING = "missing_permissions"
@@ -76,17 +76,27 @@ def check(run: Run, access: Access) -> Rights:
 
 
 def for_plan(run: Run, rights: Rights, plan: Plan) -> Rights:
-    """The same for what `plan` needs alone, with the very stacks that it removes."""
+    """The same for what `plan` needs alone, with the very stacks that it removes and what goes with them."""
     stages = {Stage(step.stage) for step in plan.steps if not step.refused}
     removed = [
         step.stack_id
         for step in plan.steps
         if step.kind == StepKind.REMOVE_STACK and step.stack_id and not step.refused
     ]
-    judged = [each for each in rights.judged if each.need.stage in {Stage.SURVEY, *stages}]
+    consented = {"", *(question.code for question in plan.consented)}
+    judged = [
+        each
+        for each in rights.judged
+        if each.need.stage in {Stage.SURVEY, *stages} and each.need.after in consented
+    ]
     if removed and rights.is_simulated:
-        exact = needs.needs_of(settings.COMPANY, run.account.number, old_stack_ids=removed)
-        removing = [need for need in exact if need.stage == Stage.REMOVE]
+        exact = needs.needs_of(
+            settings.COMPANY,
+            run.account.number,
+            old_stack_ids=removed,
+            extra_resources=resources_let_go(plan.consented),
+        )
+        removing = [need for need in exact if need.stage == Stage.REMOVE and need.after in consented]
         judged = [each for each in judged if each.need.stage != Stage.REMOVE]
         judged += simulation.simulate(rights.access.session, rights.principal, removing)
     return replace(rights, judged=tuple(judged))

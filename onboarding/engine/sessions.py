@@ -22,6 +22,7 @@ from onboarding.aws.session import AwsSession, Cloud, assume_role, own_session, 
 from onboarding.credentials import RoleHandOver, TemporaryCredentials
 from onboarding.engine import answers, grants
 from onboarding.models import Grant, Run
+from onboarding.planning import Plan, resources_let_go
 from onboarding.states import FailureKind, Stage
 
 # Assumed again this long before it ends, so that no request is sent with a session that ends under way.
@@ -81,7 +82,8 @@ def audit_role(run: Run, role_arn: str) -> AwsSession:
 def handed_over(run: Run, stage: Stage) -> AwsSession:
     """The session with which `stage` works in the owner's account; raises NoGrant when nothing is held."""
     grant = grants.live_grant(run)
-    return _keep((grant.pk, stage), lambda: _open(run, grant, stage), grant_id=grant.pk)
+    # An answer given meanwhile widens what the stage may do: it gets a session of its own.
+    return _keep((grant.pk, stage, _consents(run)), lambda: _open(run, grant, stage), grant_id=grant.pk)
 
 
 def _open(run: Run, grant: Grant, stage: Stage) -> AwsSession:
@@ -121,14 +123,21 @@ def _narrowed(session: AwsSession, run: Run, grant: Grant, stage: Stage) -> AwsS
     return None
 
 
+def _consents(run: Run) -> frozenset[tuple[str, str]]:
+    return Plan.from_json(run.plan).consents if run.plan else frozenset()
+
+
 def _policy(run: Run, stage: Stage) -> str:
     steps = list(run.steps.filter(stage=stage))
+    consented = Plan.from_json(run.plan).consented if run.plan else ()
     return permissions.session_policy(
         stage,
         settings.COMPANY,
         run.account.number,
         stack_ids=[step.stack_id for step in steps if step.stack_id],
         regions=sorted({step.region for step in steps if step.region}),
+        consented={question.code for question in consented},
+        extra_resources=resources_let_go(consented),
     )
 
 

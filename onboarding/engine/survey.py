@@ -109,6 +109,9 @@ def _propose(run: Run, plan: Plan) -> None:
         "plan_digest": plan.digest,
         "home_region": plan.home_region,
     }
+    if plan.open_questions:
+        _ask(run, fields)
+        return
     history.record(run.pk, "plan.made", digest=plan.digest, steps=len(plan.steps), is_empty=plan.is_empty)
     if plan.is_empty:
         # Nothing is written, so there is nothing to approve and no access is needed any more.
@@ -120,8 +123,26 @@ def _propose(run: Run, plan: Plan) -> None:
         history.move_run(run, RunStatus.PLANNED, expect={RunStatus.SURVEYING}, **fields)
 
 
+def _ask(run: Run, fields: dict[str, Any]) -> None:
+    """There is no plan to approve until its owner has decided. Whatever was approved before is no longer."""
+    rest(run)
+    history.move_run(
+        run,
+        RunStatus.NEEDS_OWNER,
+        expect=_SURVEYED,
+        reason_code=parking.ASKED,
+        approved_digest="",
+        approved_at=None,
+        approved_by=None,
+        **fields,
+    )
+
+
 def _compare(run: Run, plan: Plan) -> None:
     """Go on if what is still to be written was approved; otherwise ask the owner again."""
+    if plan.open_questions:
+        _ask(run, {"plan": plan.as_json(), "plan_digest": plan.digest, "home_region": plan.home_region})
+        return
     finished = run.steps.filter(status=StepStatus.FINISHED).values_list("ordinal", flat=True)
     if planning.plans_differ(_approved(run, plan), plan, finished=set(finished)):
         rest(run)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from django.core.management.base import OutputWrapper
 
 from onboarding.models import Event, RegionReading, Run, Step
+from onboarding.planning import Question
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.plan_page import PlanPage, plan_page
+from onboarding.progress.questions import words_of
 from onboarding.progress.regions import RegionRow, region_rows
 from onboarding.progress.telling import tell
 from onboarding.states import RegionState, StepStatus
@@ -38,6 +40,19 @@ def plan_lines(run: Run) -> Iterator[str]:
         where = f" ({', '.join(note.regions)})" if note.regions else ""
         yield f"  Note: {note.words}{where}"
     yield f"Digest {page.digest}"
+
+
+def question_lines(asked: tuple[Question, ...]) -> Iterator[str]:
+    """What only the owner can decide, with the words for --answer; the safe answer first."""
+    for group in words_of(asked):
+        yield f"{group.title} {group.found}"
+        for case in group.cases:
+            yield f"    {case.name} {case.region}  [{case.key}]"
+            yield from (f"      {line}" for line in case.details)
+        for option in group.options:
+            told = " ".join(filter(None, (option.happens, option.cost, option.back)))
+            yield f"  --answer {group.code}={option.value}"
+            yield f"      {option.label}. {told}"
 
 
 def _writes(page: PlanPage) -> Iterator[str]:

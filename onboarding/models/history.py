@@ -46,6 +46,7 @@ _AUDITED = {
     "grant.received": AuditKind.GRANT_RECEIVED,
     "plan.approved": AuditKind.PLAN_APPROVED,
     "owner.note": AuditKind.OWNER_CHOSE,
+    "owner.decided": AuditKind.OWNER_CHOSE,
 }
 # And moves of a run that were somebody's act, by the status they lead to.
 _AUDITED_ACTS = {

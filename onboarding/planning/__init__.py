@@ -6,18 +6,37 @@ alone and why. Pure: no database, no clock, no AWS.
 
 from onboarding.matching import is_old_stack
 from onboarding.planning.difference import plan, plans_differ
-from onboarding.planning.homes import next_attempt
+from onboarding.planning.homes import blocking, next_attempt
+from onboarding.planning.questions import (
+    Group,
+    Question,
+    answers_in,
+    grouped,
+    question_on_attachments,
+    questions_on_removal,
+    resources_let_go,
+    version_of,
+)
 from onboarding.planning.values import Note, Plan, PlannedStep
 from onboarding.stored import survey_as_json, survey_from_json
 
 __all__ = [
+    "Group",
     "Note",
     "Plan",
     "PlannedStep",
+    "Question",
+    "answers_in",
+    "blocking",
+    "grouped",
     "is_old_stack",
     "next_attempt",
     "plan",
     "plans_differ",
+    "question_on_attachments",
+    "questions_on_removal",
+    "resources_let_go",
     "survey_as_json",
     "survey_from_json",
+    "version_of",
 ]

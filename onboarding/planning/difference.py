@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onboarding.blueprint import Blueprint, items_of, roles_parameters, trails_parameters
+from onboarding.decisions import condition_of
 from onboarding.observed import AccountSurvey
 from onboarding.planning.homes import (
     NOTHING_NEEDED,
@@ -15,19 +16,22 @@ from onboarding.planning.homes import (
     notes_on_parent,
     what_parent_needs,
 )
+from onboarding.planning.questions import CLEAR, SKIP, Question, answers_in, relevant_answers
 from onboarding.planning.regions import (
     note_on_refusal,
     notes_on_own_trails,
     notes_on_skipped,
+    questions_on_blocked_names,
+    questions_on_organization_trails,
     regional_stack,
+    regions_left_to_organization,
+    regions_to_clear,
     regions_with_failing_delivery,
     what_region_needs,
 )
 from onboarding.planning.removals import Removals, find_removals
 from onboarding.planning.values import Note, Plan, PlannedStep
-from onboarding.states import WRITING_STAGES, Goal, RegionOutcome, Stage, StepKind
-
-SKIP = "skip"
+from onboarding.states import WRITING_STAGES, Condition, Goal, RegionOutcome, Stage, StepKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +54,25 @@ class _Step:
 
 
 def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]) -> Plan:
-    """The plan for an account as surveyed. `choices` may hold "home_region" and "regions" ({region: choice}).
+    """The plan for an account as surveyed, with what only the owner can decide.
 
-    A region that must be refused is given the choice "skip" in the plan, so that the Lambda leaves it alone.
+    `choices` may hold "home_region", "regions" ({region: choice}) and "answers" ({question's key: option}).
+    Until a question is answered the plan is made as if its safe option had been chosen. A region that must be
+    refused is given the choice "skip" in the plan, so that the Lambda leaves it alone.
     """
+    answers = answers_in(choices)
     homes = find_homes(blueprint, survey, choices)
-    removals = find_removals(blueprint, survey)
-    asked: Mapping[str, str] = choices.get("regions", {})
+    removals = find_removals(blueprint, survey, answers)
+    asked, questions = _choices_of_regions(blueprint, survey, choices)
     needs = {
-        region.region: what_region_needs(blueprint, region, asked.get(region.region, ""))
+        region.region: what_region_needs(blueprint, region, asked.get(region.region, ""), answers)
         for region in survey.regions
         if region.outcome == RegionOutcome.READ and asked.get(region.region) != SKIP
     }
     regions = _regions_of_parent(survey, homes.trails)
     effective = _effective_choices(asked, needs, regions)
-    roles = what_parent_needs(homes.roles, roles_parameters(blueprint))
-    trails = _what_trails_parent_needs(blueprint, homes, regions, effective, needs)
+    roles = what_parent_needs(homes.roles, roles_parameters(blueprint), answers)
+    trails = _what_trails_parent_needs(blueprint, homes, regions, effective, needs, answers)
     if trails.refused:
         # Only the parent's Lambda writes in the regions.
         needs = {
@@ -79,6 +86,7 @@ def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
         *_region_steps(blueprint, survey, needs),
     ]
     steps = [*_admission(blueprint, survey, steps), *steps, *_verification_steps(blueprint, needs)]
+    questions = (*removals.questions, *homes.roles.questions, *homes.trails.questions, *questions)
     return Plan(
         account=survey.account,
         home_region=homes.home_region,
@@ -97,8 +105,37 @@ def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
             )
         ),
         blueprint_digest=blueprint.digest,
-        choices={**choices, "regions": effective} if effective else _without_regions(choices),
+        choices=_approved_choices(choices, effective, questions, answers),
+        questions=questions,
     )
+
+
+def _choices_of_regions(
+    blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
+) -> tuple[dict[str, str], tuple[Question, ...]]:
+    """What is chosen for each region, by itself or by an answer; and what is asked about regions."""
+    answers = answers_in(choices)
+    asked: dict[str, str] = dict(choices.get("regions", {}))
+    skipped = {region for region, choice in asked.items() if choice == SKIP}
+    on_organization = questions_on_organization_trails(blueprint, survey, skipped=skipped)
+    left = regions_left_to_organization(on_organization, answers)
+    asked |= dict.fromkeys(sorted(left), SKIP)
+    # The Lambda deletes no change set that waits, unless it is told to.
+    asked |= dict.fromkeys(regions_to_clear(blueprint, survey, answers, skipped=asked.keys()), CLEAR)
+    on_blocked = questions_on_blocked_names(blueprint, survey, skipped=skipped | left)
+    return asked, (*on_organization, *on_blocked)
+
+
+def _approved_choices(
+    choices: Mapping[str, Any],
+    effective: Mapping[str, str],
+    questions: tuple[Question, ...],
+    answers: Mapping[str, str],
+) -> dict[str, Any]:
+    """The choices that are part of the digest: no answer to what isn't asked, nothing that is empty."""
+    kept = {name: value for name, value in choices.items() if name not in {"regions", "answers"}}
+    made = {"regions": dict(effective), "answers": relevant_answers(questions, answers)}
+    return kept | {name: value for name, value in made.items() if value}
 
 
 def plans_differ(old: Plan, new: Plan, finished: Collection[int] = ()) -> bool:
@@ -109,7 +146,7 @@ def plans_differ(old: Plan, new: Plan, finished: Collection[int] = ()) -> bool:
     """
     if (old.account, old.blueprint_digest) != (new.account, new.blueprint_digest):
         return True
-    if not _adopted(new) <= _adopted(old):
+    if not _adopted(new) <= _adopted(old) or not new.consents <= old.consents:
         return True
     approved = {step.identity for step in old.steps if step.ordinal not in finished}
     # Admission comes back with whatever is left to write, though it was finished first.
@@ -145,20 +182,21 @@ def _effective_choices(
     return dict(sorted((given | refused).items()))
 
 
-def _without_regions(choices: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in choices.items() if name != "regions"}
-
-
 def _what_trails_parent_needs(
     blueprint: Blueprint,
     homes: Homes,
     regions: tuple[str, ...],
     effective: Mapping[str, str],
     needs: Mapping[str, Need],
+    answers: Mapping[str, str],
 ) -> Need:
     """As for any parent; and an up-to-date one must run again while a region still lacks its trail."""
     wanted = trails_parameters(blueprint, regions=regions, choices=effective, attempt=1)
-    need = what_parent_needs(homes.trails, wanted)
+    need = what_parent_needs(homes.trails, wanted, answers)
+    is_absent = condition_of(homes.trails.stack) == Condition.ABSENT
+    if is_absent and not need.refused and all(effective.get(region) == SKIP for region in regions):
+        # With every region left out there is nothing that its Lambda could do.
+        return NOTHING_NEEDED
     if need == NOTHING_NEEDED and any(region.why for region in needs.values()):
         return Need(why="regions_missing")
     return need

@@ -8,14 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from onboarding.blueprint import Blueprint, StackBlueprint, is_current
+from onboarding.blueprint import Blueprint, StackBlueprint, Template, is_current
 from onboarding.decisions import condition, condition_of
-from onboarding.matching import is_ours
+from onboarding.matching import is_managed_elsewhere, is_ours
 from onboarding.observed import AccountSurvey, Stack
+from onboarding.planning.questions import (
+    DELETE,
+    Question,
+    answers_in,
+    question_on_blocked,
+    question_on_two_homes,
+)
 from onboarding.planning.values import Note
 from onboarding.states import Condition, RegionOutcome
 
 _LIVE = frozenset({Condition.LIVE, Condition.LIVE_AFTER_FAILED_UPDATE})
+# What holds a name and is nothing: a failed creation, a deletion that failed, a change set never executed.
+_NOTHING_BUT_A_NAME = frozenset({Condition.BLOCKED, Condition.DELETE_FAILED, Condition.IN_REVIEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,8 @@ class Parent:
     stack: Stack | None
     twins: tuple[Stack, ...]
     is_readable: bool
+    # Which of two live ones shall be kept up to date, and whether what blocks the name may go.
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +62,29 @@ def find_homes(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str
     home = _home_region(blueprint, survey, choices)
     return Homes(
         home_region=home,
-        roles=_find_parent(blueprint, blueprint.roles, survey, home),
-        trails=_find_parent(blueprint, blueprint.trails, survey, home),
+        roles=_find_parent(blueprint, blueprint.roles, survey, home, answers_in(choices)),
+        trails=_find_parent(blueprint, blueprint.trails, survey, home, answers_in(choices)),
     )
 
 
-def what_parent_needs(parent: Parent, wanted: Mapping[str, str]) -> Need:
+def blocking(template: Template, stack: Stack | None) -> Question | None:
+    """What to ask about a stack that does nothing but hold our name; None for any other."""
+    if stack is None or condition(stack.status) not in _NOTHING_BUT_A_NAME or is_managed_elsewhere(stack):
+        return None
+    # A change set that was never executed has made nothing that could be somebody's.
+    if condition(stack.status) != Condition.IN_REVIEW and not is_ours(template, stack):
+        return None
+    return question_on_blocked(stack)
+
+
+def what_parent_needs(parent: Parent, wanted: Mapping[str, str], answers: Mapping[str, str]) -> Need:
     """What it takes to make the parent as the blueprint, with these parameters, wants it."""
     if not parent.is_readable:
         return Need(refused="home_region_unreadable")
     stack = parent.stack
+    if (question := blocking(parent.part.template, stack)) is not None:
+        allowed = question.answer_in(answers) == DELETE
+        return Need(why="failed_before") if allowed else Need(refused="blocked_name_left")
     match condition_of(stack):
         case Condition.ABSENT:
             return Need(why="absent")
@@ -99,7 +123,7 @@ def notes_on_parent(parent: Parent, need: Need) -> list[Note]:
         notes.append(
             Note(need.refused, parent.region, {"stack": parent.part.stack_name, "stack_id": stack_id})
         )
-    elif need == NOTHING_NEEDED:
+    elif need == NOTHING_NEEDED and parent.stack is not None:
         notes.append(Note("already_present", parent.region, {"stack": parent.part.stack_name}))
     return notes
 
@@ -120,18 +144,29 @@ def _home_region(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[s
     return max(regions, key=rank)
 
 
-def _find_parent(blueprint: Blueprint, part: StackBlueprint, survey: AccountSurvey, home: str) -> Parent:
+def _find_parent(
+    blueprint: Blueprint, part: StackBlueprint, survey: AccountSurvey, home: str, answers: Mapping[str, str]
+) -> Parent:
     homes = [home, *(region for region in blueprint.company.home.regions if region != home)]
     found = {region: stack for region in homes if (stack := _find(part, survey, region))}
     ours = [region for region in homes if region in found and is_ours(part.template, found[region])]
     # A live one anywhere is kept where it lives; a failed attempt elsewhere is no reason to build there.
-    region = next((region for region in ours if condition(found[region].status) in _LIVE), home)
+    live = [region for region in ours if condition(found[region].status) in _LIVE]
+    region = live[0] if live else home
+    questions: list[Question] = []
+    if len(live) > 1:
+        ids = {each: found[each].stack_id for each in live}
+        questions.append(question_on_two_homes(part.stack_name, ids, region))
+        region = (questions[0].answer_in(answers) or questions[0].safe).removeprefix("use:")
+    if (blocked := blocking(part.template, found.get(region))) is not None:
+        questions.append(blocked)
     return Parent(
         part=part,
         region=region,
         stack=found.get(region),
         twins=tuple(found[other] for other in homes if other in found and other != region),
         is_readable=_is_read(survey, region),
+        questions=tuple(questions),
     )
 
 

@@ -1,20 +1,28 @@
 """What does each region need for its trail, and what of the owner's is left as it is?"""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from onboarding.blueprint import DIGEST_TAG, Blueprint
 from onboarding.decisions import condition_of
 from onboarding.matching import is_ours
 from onboarding.observed import AccountSurvey, RegionSurvey, Stack, Trail
-from onboarding.planning.homes import NOTHING_NEEDED, Need
+from onboarding.planning.homes import NOTHING_NEEDED, Need, blocking
+from onboarding.planning.questions import (
+    DELETE,
+    EXTRA_COPY_USD_PER_100_000_EVENTS,
+    SKIP,
+    Question,
+    question_on_organization_trail,
+)
 from onboarding.planning.values import Note
 from onboarding.states import Condition, RegionOutcome
 
 # CloudTrail's quota, which can't be raised; shadows of multi-region and organization trails count too.
 MOST_TRAILS = 5
-# What CloudTrail charges for each copy of the same management events after the first, in US dollars.
-EXTRA_COPY_USD_PER_100_000_EVENTS = "2.00"
+
+_NO_ANSWERS: Mapping[str, str] = MappingProxyType({})
 
 _SKIPPED = {
     RegionOutcome.NOT_ENABLED: "skipped_not_enabled",
@@ -29,13 +37,23 @@ def regional_stack(blueprint: Blueprint, region: RegionSurvey) -> Stack | None:
     return next((stack for stack in region.stacks if stack.name == name), None)
 
 
-def what_region_needs(blueprint: Blueprint, region: RegionSurvey, choice: str = "") -> Need:
+def what_region_needs(
+    blueprint: Blueprint, region: RegionSurvey, choice: str = "", answers: Mapping[str, str] = _NO_ANSWERS
+) -> Need:
     """What it takes until the region's own stack is live and its trail logs to the central bucket."""
     stack = regional_stack(blueprint, region)
     found = condition_of(stack)
-    if found == Condition.IN_REVIEW:
+    blocked = blocking(blueprint.regional_template, stack)
+    if blocked is not None and blocked.answer_in(answers) != DELETE:
+        return Need(refused="blocked_name_left")
+    if found == Condition.IN_REVIEW and blocked is None:
         return Need(refused="change_set_waiting")
-    if stack is not None and choice != "adopt" and not is_ours(blueprint.regional_template, stack):
+    if (
+        found != Condition.IN_REVIEW
+        and stack is not None
+        and choice != "adopt"
+        and not is_ours(blueprint.regional_template, stack)
+    ):
         return Need(refused="name_taken")
     trail = our_trail(blueprint, region)
     if trail is None and len(region.trails) >= MOST_TRAILS:
@@ -45,7 +63,7 @@ def what_region_needs(blueprint: Blueprint, region: RegionSurvey, choice: str = 
             return Need(why="absent")
         case Condition.BUSY | Condition.UNKNOWN:
             return Need(why="busy")
-        case Condition.BLOCKED | Condition.DELETE_FAILED | Condition.UPDATE_STUCK:
+        case Condition.BLOCKED | Condition.DELETE_FAILED | Condition.UPDATE_STUCK | Condition.IN_REVIEW:
             return Need(why="failed_before")
         case _ if not _is_current(blueprint, stack):
             return Need(why="outdated")
@@ -115,6 +133,59 @@ def notes_on_own_trails(
         )
         for arn, (trail, regions) in sorted(seen.items())
     ]
+
+
+def questions_on_blocked_names(
+    blueprint: Blueprint, survey: AccountSurvey, *, skipped: Collection[str]
+) -> list[Question]:
+    """Where something that is nothing holds the name of the region's stack."""
+    return [
+        question
+        for region in survey.regions
+        if region.region not in skipped
+        and (question := blocking(blueprint.regional_template, regional_stack(blueprint, region)))
+    ]
+
+
+def questions_on_organization_trails(
+    blueprint: Blueprint, survey: AccountSurvey, *, skipped: Collection[str]
+) -> list[Question]:
+    """Trails of the organization beside which ours would be added; where ours is, that was decided."""
+    asked = []
+    for note in notes_on_own_trails(blueprint, survey, refused=skipped):
+        if note.code == "organization_trail" and any(
+            _lacks_ours(blueprint, survey, region) for region in note.fields["regions"]
+        ):
+            delivers = note.fields["bucket"] == blueprint.company.storage.bucket
+            fields = {**note.fields, "delivers_to_infosec": delivers}
+            asked.append(question_on_organization_trail(fields, note.region))
+    return asked
+
+
+def regions_left_to_organization(asked: Collection[Question], answers: Mapping[str, str]) -> set[str]:
+    """The regions that the owner leaves to their organization's trail."""
+    return {
+        str(region)
+        for question in asked
+        if question.answer_in(answers) == SKIP
+        for region in question.fields["regions"]
+    }
+
+
+def regions_to_clear(
+    blueprint: Blueprint, survey: AccountSurvey, answers: Mapping[str, str], *, skipped: Collection[str]
+) -> list[str]:
+    """Where a change set that was never executed holds the name, and may be deleted."""
+    return sorted(
+        question.region
+        for question in questions_on_blocked_names(blueprint, survey, skipped=skipped)
+        if question.fields["status"] == "REVIEW_IN_PROGRESS" and question.answer_in(answers) == DELETE
+    )
+
+
+def _lacks_ours(blueprint: Blueprint, survey: AccountSurvey, name: str) -> bool:
+    region = survey.region(name)
+    return region is not None and our_trail(blueprint, region) is None
 
 
 def regions_with_failing_delivery(blueprint: Blueprint, survey: AccountSurvey) -> list[str]:

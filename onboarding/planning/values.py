@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from onboarding.planning.questions import Question, answers_in, consents
 from onboarding.states import WRITING_STAGES, Goal, Stage, StepKind
 
 
@@ -58,7 +59,29 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     notes: tuple[Note, ...]
     blueprint_digest: str
+    # With the owner's answers to `questions`, by their keys; and what follows from them for the regions.
     choices: Mapping[str, Any]
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def answers(self) -> dict[str, str]:
+        return answers_in(self.choices)
+
+    @property
+    def open_questions(self) -> tuple[Question, ...]:
+        """What must be answered before this is a plan that anybody can approve."""
+        return tuple(question for question in self.questions if question.answer_in(self.answers) is None)
+
+    @property
+    def consents(self) -> frozenset[tuple[str, str]]:
+        """What the owner allows beyond the safe answers, as (question's key, option)."""
+        return consents(self.questions, self.answers)
+
+    @property
+    def consented(self) -> tuple[Question, ...]:
+        """The questions that the owner answered with more than the safe answer."""
+        keys = {key for key, _option in self.consents}
+        return tuple(question for question in self.questions if question.key in keys)
 
     @property
     def is_empty(self) -> bool:
@@ -72,7 +95,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is approved: steps, regions, choices, blueprint. No notes, times or statuses."""
+        """SHA-256 of what is approved: steps, regions, choices, blueprint. No notes, no times."""
         approved = {
             "account": self.account,
             "home_region": self.home_region,
@@ -95,6 +118,7 @@ class Plan:
             ],
             "blueprint_digest": self.blueprint_digest,
             "choices": dict(self.choices),
+            "questions": [question.as_json() for question in self.questions],
         }
 
     @classmethod
@@ -107,6 +131,8 @@ class Plan:
             notes=tuple(Note(**note) for note in stored["notes"]),
             blueprint_digest=stored["blueprint_digest"],
             choices=stored["choices"],
+            # A plan from before there were any has none.
+            questions=tuple(Question.from_json(each) for each in stored.get("questions", ())),
         )
 
 

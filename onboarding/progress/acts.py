@@ -47,7 +47,9 @@ def next_act(account: AwsAccount, run: Run | None) -> Act | None:
             return Act(_("Read the plan"), reverse("plan", args=[run.pk]))
         case RunStatus.NEEDS_ACCESS if run.reason_code == "missing_permissions":
             return Act(_("See what is missing"), reverse("rights", args=[run.pk]))
-        case RunStatus.NEEDS_ACCESS | RunStatus.NEEDS_OWNER:
+        case RunStatus.NEEDS_OWNER:
+            return Act(_("Answer the questions"), reverse("decide", args=[run.pk]))
+        case RunStatus.NEEDS_ACCESS:
             return Act(_("Hand over access again"), hand_over)
         case RunStatus.FAILED | RunStatus.PARTLY_DONE | RunStatus.CANCELLED:
             return Act(_("Start again"), reverse("start-again", args=[account.number]))

@@ -45,8 +45,8 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
         gettext_lazy("What is done stays done. After a new hand-over the run goes on where it stopped."),
     ),
     RunStatus.NEEDS_OWNER: (
-        gettext_lazy("The portal needs you to go on"),
-        gettext_lazy("What is done stays done. See to what stands below, then hand over access again."),
+        gettext_lazy("The portal needs your decision"),
+        gettext_lazy("What is done stays done. When you have answered, the run goes on where it stopped."),
     ),
     RunStatus.PARTLY_DONE: (
         gettext_lazy("%(covered)s of %(all)s regions are covered"),
@@ -74,7 +74,7 @@ _UNTOUCHED: dict[RunStatus, _Words] = {
         "Nothing was changed in your account. After a new hand-over the portal looks at it."
     ),
     RunStatus.NEEDS_OWNER: gettext_lazy(
-        "Nothing was changed in your account. See to what stands below, then hand over access again."
+        "Nothing was changed in your account. Your answers make the plan, which you read and approve next."
     ),
     RunStatus.FAILED: gettext_lazy("Nothing was changed in your account. You can start again at any time."),
     RunStatus.CANCELLED: gettext_lazy(

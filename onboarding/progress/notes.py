@@ -47,9 +47,8 @@ _SENTENCES: dict[str, Callable[[], str]] = {
         "The stack %(stack)s looks like the old one but belongs to another stack or a StackSet. It is not "
         "touched: whoever manages that must remove it."
     ),
-    "protected_old_stack": lambda: _(
-        "The old stack %(stack)s has termination protection. It is not touched: switch the protection off, "
-        "then start again."
+    "old_stack_left": lambda: _(
+        "The old stack %(stack)s is left as it is. While its role is trusted, the account can’t be verified."
     ),
     "old_stack_has_service_role": lambda: _(
         "The old stack %(stack)s works with a service role of its own, %(service_role)s: AWS would delete it "
@@ -71,6 +70,9 @@ _SENTENCES: dict[str, Callable[[], str]] = {
     "name_taken": lambda: _(
         "A stack named %(stack)s exists already and is not infosec’s. It is not touched, and nothing is made "
         "here."
+    ),
+    "blocked_name_left": lambda: _(
+        "A dead stack holds the name %(stack)s. It is left as it is, so nothing is made here."
     ),
     "change_set_waiting": lambda: _(
         "The stack %(stack)s waits with a change set that was never executed. It is not touched: execute or "

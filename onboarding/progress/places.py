@@ -45,3 +45,9 @@ PLACES = {
 def place_of(region: str) -> str:
     """The city or country of a region; empty where it is not known."""
     return PLACES.get(region, "")
+
+
+def named_region(region: str) -> str:
+    """The region as people know it, with its code: "Frankfurt (eu-central-1)"."""
+    place = place_of(region)
+    return f"{place} ({region})" if place else region

@@ -13,9 +13,9 @@ from onboarding.observed import AccountSurvey, Stack, StackResource
 from onboarding.planning import Note, Plan, PlannedStep
 from onboarding.progress.afterwards import Afterwards, afterwards_of
 from onboarding.progress.notes import words_of
-from onboarding.progress.places import place_of
+from onboarding.progress.places import named_region, place_of
+from onboarding.progress.questions import words_of as words_of_questions
 from onboarding.progress.rights import Rights, rights_of
-from onboarding.progress.telling import named_region
 from onboarding.states import StepKind
 from onboarding.stored import survey_from_json
 
@@ -64,6 +64,15 @@ class NoteLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the owner decided, in words, and what it is about."""
+
+    title: str
+    chosen: str
+    about: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPage:
     plan: Plan
     digest: str
@@ -73,6 +82,7 @@ class PlanPage:
     admission: bool
     notes: tuple[NoteLine, ...]
     rights: Rights | None
+    answers: tuple[Answer, ...]
     afterwards: Afterwards
     # Regions where another trail records the same events already, so that ours is the copy that AWS charges.
     second_copies: int
@@ -126,6 +136,7 @@ def plan_page(run: Run) -> PlanPage | None:
         admission=bool(_of(plan, StepKind.ADMIT_ACCOUNT)),
         notes=tuple(_lines(plan.notes)),
         rights=rights_of(run),
+        answers=tuple(_answers(plan)),
         afterwards=afterwards_of(
             settings.COMPANY,
             survey,
@@ -144,6 +155,16 @@ def _roles_in(deletions: Iterable[PlannedDeletion]) -> frozenset[str]:
         for resource in deletion.resources or ()
         if resource.type == "AWS::IAM::Role"
     )
+
+
+def _answers(plan: Plan) -> Iterable[Answer]:
+    """Each answer once, with all that it was given about."""
+    for group in words_of_questions(plan.questions):
+        for option in group.options:
+            about = [case for case in group.cases if plan.answers.get(case.key) == option.value]
+            if about:
+                named = tuple(f"{case.name} {case.region}".strip() for case in about)
+                yield Answer(group.title, option.label, named)
 
 
 def _of(plan: Plan, kind: StepKind) -> list[PlannedStep]:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from onboarding.models import Event
 from onboarding.progress.failures import Trouble, trouble_of
-from onboarding.progress.places import place_of
+from onboarding.progress.places import named_region
+from onboarding.progress.questions import option_words
 from onboarding.progress.stages import CANCELLED
 from onboarding.states import GrantKind, RunStatus, StepKind, StepStatus
 
@@ -74,6 +75,8 @@ def _words(event: Event) -> str:
             return _grant_words(event.data)
         case "owner.note" if event.data.get("choice") == "leave_as_is":
             return _("The owner chose to leave things as they are.")
+        case "owner.decided":
+            return _decision_words(event.data)
         case kind:
             return _PLAIN[kind]() if kind in _PLAIN else ""
 
@@ -98,15 +101,17 @@ _TONES = {
 }
 
 
-def named_region(region: str) -> str:
-    """The region as people know it, with its code: "Frankfurt (eu-central-1)"."""
-    place = place_of(region)
-    return f"{place} ({region})" if place else region
-
-
 def _run_words(data: dict[str, Any]) -> str:
     arrival = _ARRIVALS.get(RunStatus(data["status"]))
     return arrival() if arrival else ""
+
+
+def _decision_words(data: dict[str, Any]) -> str:
+    about = data.get("about", ())
+    names = [str(one.get("role") or one.get("stack") or one.get("trail") or "") for one in about]
+    told = ", ".join(dict.fromkeys(filter(None, names)))
+    chosen = option_words(str(data.get("question", "")), str(data.get("choice", ""))).label
+    return _("The owner decided: %(chosen)s (%(names)s).") % {"chosen": chosen, "names": told}
 
 
 def _rights_words(data: dict[str, Any]) -> str:
@@ -174,6 +179,8 @@ def _write_words(event: Event) -> str:
             return _("Asked AWS to delete the stack %(stack)s in %(region)s.") % names
         case "CreateStack":
             return _("Asked AWS to create the stack %(stack)s in %(region)s.") % names
+        case "UpdateTerminationProtection":
+            return _("Lifted the termination protection of the stack %(stack)s in %(region)s.") % names
         case "UpdateStack":
             return _("Asked AWS to update the stack %(stack)s in %(region)s.") % names
         case _ if names["stack"]:

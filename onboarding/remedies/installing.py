@@ -97,6 +97,14 @@ ROWS = (
         signs=(sign("LimitExceededException"),),
     ),
     Remedy(
+        "blocked_name_left",
+        _("A dead stack holds the name, and stays as you chose"),
+        _("A failed attempt, or a change set that was never executed, has the name that ours needs."),
+        _("It was not touched, so ours could not be made there."),
+        _("Delete it yourself, or start again and let the portal delete it."),
+        Who.OWNER,
+    ),
+    Remedy(
         "change_set_waiting",
         _("An unfinished change set holds the stack's name"),
         _("Somebody prepared a stack of this name in the console and never carried it out."),

@@ -51,6 +51,14 @@ ROWS = (
         Who.OWNER,
     ),
     Remedy(
+        "owner_must_decide",
+        _("Something only you can decide"),
+        _("The portal found things of yours that it does not touch without being told to."),
+        _("Nothing is done to them, and nothing more is begun, until you have decided."),
+        _("Answer the questions; each says what its answers do, cost and leave behind."),
+        Who.OWNER,
+    ),
+    Remedy(
         "account_changed",
         _("The account has changed since you approved"),
         _("Before going on we looked again, and something is needed that your approval doesn't cover."),

@@ -189,7 +189,14 @@ def test_a_stages_session_may_do_all_its_own_work_and_no_other_stages(company: C
     old = STACK.replace("/Any/", "/opsec-security-audit-role/")
     listed = needs.needs_of(company, ACCOUNT, old_stack_ids=[old])
     policy = json.loads(
-        session_policy(stage, company, ACCOUNT, stack_ids=[old], regions=company.home.regions)
+        session_policy(
+            stage,
+            company,
+            ACCOUNT,
+            stack_ids=[old],
+            regions=company.home.regions,
+            consented={need.after for need in listed},
+        )
     )
     for need in listed:
         for request in requests_of(need):
@@ -199,3 +206,29 @@ def test_a_stages_session_may_do_all_its_own_work_and_no_other_stages(company: C
                 assert refused == "", (need.sid, request)
             elif need.stage != Stage.SURVEY and not is_read:
                 assert refused != "", (need.sid, request)
+
+
+CONSENTS = ("old_stack_protected", "old_role_attachments", "old_stack_extras")
+EXTRAS = (
+    ("AWS::SNS::Topic", "arn:aws:sns:us-west-2:484535289196:alarms"),
+    ("AWS::IAM::InstanceProfile", "p"),
+)
+
+
+@pytest.mark.parametrize("consented", [set(), *({code} for code in CONSENTS), set(CONSENTS)], ids=str)
+def test_a_removal_may_do_what_its_owner_allowed_and_no_more(company: Company, consented: set[str]) -> None:
+    old = STACK.replace("/Any/", "/opsec-security-audit-role/")
+    listed = needs.needs_of(company, ACCOUNT, old_stack_ids=[old], extra_resources=EXTRAS)
+    text = session_policy(
+        Stage.REMOVE, company, ACCOUNT, stack_ids=[old], consented=consented, extra_resources=EXTRAS
+    )
+    assert len(text) <= 2_048
+    others = [request for need in listed if not need.after for request in requests_of(need)]
+    for need in listed:
+        for request in requests_of(need):
+            is_read = request.action.split(":")[1].startswith(("Describe", "Get", "List"))
+            if need.stage == Stage.REMOVE and need.after and not is_read and request not in others:
+                refused = refusal(json.loads(text), [request])
+                # Another answer may give the same right: what matters is that none gives it without any.
+                assert (refused == "") or need.after not in consented, (need.sid, request)
+                assert (refused != "") or consented, (need.sid, request)

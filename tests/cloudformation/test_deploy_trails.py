@@ -79,7 +79,7 @@ def test_the_rendered_function_carries_the_regional_template(
     assert (BLUEPRINT_TAG, DIGEST_TAG) == (installer.BLUEPRINT_TAG, installer.DIGEST_TAG)
     assert REGIONAL_DESCRIPTION == installer.DESCRIPTION
     assert f"Description: {REGIONAL_DESCRIPTION}\n" in installer.REGIONAL_TEMPLATE
-    assert REGION_CHOICES == ("skip", "adopt")
+    assert REGION_CHOICES == ("skip", "adopt", "clear")
 
 
 def test_an_empty_account_gets_a_stack_in_every_region(ask: Ask) -> None:

@@ -11,12 +11,15 @@ from onboarding.matching import OldMatch
 from onboarding.models import Event
 from onboarding.planning import Note
 from onboarding.progress import acts, headlines, notes, plan_page, telling
-from onboarding.progress.places import PLACES, place_of
+from onboarding.progress.places import PLACES, named_region, place_of
 from onboarding.progress.stages import StageState
 from onboarding.states import RegionState, RunStatus, StepKind, StepStatus
 from onboarding.templatetags import portal
 
 PLANNING = Path(onboarding.planning.__file__).parent
+
+
+_WITHOUT_NOTE = {OldMatch.NOT_OLD, OldMatch.OLD, OldMatch.OLD_WITH_EXTRAS}
 
 
 def _words_in_planning(pattern: str) -> set[str]:
@@ -30,7 +33,7 @@ def _note_codes() -> Iterator[str]:
     yield from _words_in_planning(r'refused="([a-z_]+)"')
     yield from _words_in_planning(r'RegionOutcome\.[A-Z_]+: "([a-z_]+)"')
     yield from ("keeps_own_trail", "organization_trail")
-    yield from (match.value for match in OldMatch if match not in {OldMatch.NOT_OLD, OldMatch.OLD})
+    yield from (match.value for match in OldMatch if match not in _WITHOUT_NOTE)
 
 
 @pytest.mark.parametrize("code", sorted(set(_note_codes())))
@@ -118,7 +121,7 @@ def test_what_a_cancelled_run_left_undone_is_not_told_step_by_step() -> None:
 def test_a_region_without_a_known_place_is_called_by_its_code() -> None:
     assert place_of("eu-central-1") == "Frankfurt"
     assert place_of("xx-moon-1") == ""
-    assert telling.named_region("xx-moon-1") == "xx-moon-1"
+    assert named_region("xx-moon-1") == "xx-moon-1"
     assert len(PLACES) >= 34
 
 

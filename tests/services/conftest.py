@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from onboarding.models import AwsAccount, Member, Run, StaffRole
 from onboarding.models.history import move_run
-from onboarding.planning import Plan, PlannedStep
+from onboarding.planning import Plan, PlannedStep, Question
 from onboarding.services.accounts import register
 from onboarding.services.hand_over import hand_over_role
 from onboarding.states import Goal, RunStatus, Stage, StepKind
@@ -45,7 +45,16 @@ def surveying(owner: User, account: AwsAccount) -> Run:
     return hand_over_role(owner, account, ROLE_ARN)
 
 
-def make_plan(*, is_empty: bool = False) -> Plan:
+PROTECTED = Question(
+    code="old_stack_protected",
+    region="eu-west-1",
+    key="old_stack_protected:1",
+    fields={"stack": "opsec-old", "stack_id": "arn:1"},
+    options=("leave", "lift"),
+)
+
+
+def make_plan(*, is_empty: bool = False, questions: tuple[Question, ...] = ()) -> Plan:
     """Two regions, one old stack; or an account that is already right."""
     rows = [
         (Stage.ADMIT, StepKind.ADMIT_ACCOUNT, Goal.ADMITTED, "", NUMBER),
@@ -70,6 +79,7 @@ def make_plan(*, is_empty: bool = False) -> Plan:
         notes=(),
         blueprint_digest="b" * 64,
         choices={},
+        questions=questions,
     )
 
 

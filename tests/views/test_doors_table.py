@@ -57,6 +57,7 @@ DANGEROUS = {
     "approve",
     "cancel",
     "check-again",
+    "decide",
     "hand-on",
     "hand-over",
     "hand-over-credentials",

@@ -15,7 +15,7 @@ from onboarding.models.history import move_run, move_step
 from onboarding.observed import Failure
 from onboarding.services.approval import approve
 from onboarding.states import FailureKind, RegionState, RunStatus, StepKind, StepStatus
-from tests.services.conftest import make_plan, put_plan
+from tests.services.conftest import PROTECTED, make_plan, put_plan
 from tests.views.conftest import SignIn, consent
 
 
@@ -198,7 +198,7 @@ ACTS = {
     RunStatus.VERIFYING: None,
     RunStatus.VERIFIED: "logs",
     RunStatus.NEEDS_ACCESS: "hand-over",
-    RunStatus.NEEDS_OWNER: "hand-over",
+    RunStatus.NEEDS_OWNER: "decide",
     RunStatus.PARTLY_DONE: "start-again",
     RunStatus.FAILED: "start-again",
     RunStatus.CANCELLING: "leave-as-is",
@@ -210,7 +210,8 @@ ACTS = {
 def test_each_status_has_exactly_one_obvious_act(
     status: RunStatus, planned: Run, account: AwsAccount, browser: Client
 ) -> None:
-    Run.objects.filter(pk=planned.pk).update(status=status)
+    asking = make_plan(questions=(PROTECTED,)).as_json()
+    Run.objects.filter(pk=planned.pk).update(status=status, plan=asking)
     page = page_of(browser, planned)
     acts = re.findall(r'id="next-act" href="([^"]+)"', page)
     name = ACTS[status]

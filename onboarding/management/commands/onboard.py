@@ -17,16 +17,34 @@ from django.utils import timezone
 
 from onboarding.custody import paste
 from onboarding.engine.drive import drive
-from onboarding.management.terminal import Follower, failed_lines, plan_lines, trouble_lines
+from onboarding.management.terminal import (
+    Follower,
+    failed_lines,
+    plan_lines,
+    question_lines,
+    trouble_lines,
+)
 from onboarding.models import AwsAccount, Run
+from onboarding.planning import Question
 from onboarding.progress.failures import trouble_of
-from onboarding.services import accounts, approval, external_id, hand_over
+from onboarding.services import accounts, approval, deciding, external_id, hand_over
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus, StepStatus
 from onboarding.views.hand_over_kit import kit_for
 
 BAD_INPUT, PERSON_NEEDED, FAILED = 2, 3, 4
+# Refusals that leave a person something to read again.
+_WAITING = approval.PlanChanged | approval.NothingToApprove | deciding.QuestionsChanged
 NOT_DONE = (StepStatus.FAILED, StepStatus.REFUSED)
+
+
+def _answer_to(question: Question, given: list[str]) -> str:
+    """The last answer that names this question by its key, its code in its region, or its code."""
+    names = {question.key, question.code, f"{question.code}@{question.region}"}
+    said = dict(one.rpartition("=")[::2] for one in given)
+    exact = said.get(question.key) or said.get(f"{question.code}@{question.region}")
+    answer = exact or next((said[name] for name in said if name in names), "")
+    return answer if answer in question.options else ""
 
 
 class Command(BaseCommand):
@@ -67,6 +85,13 @@ class Command(BaseCommand):
             metavar="DIGEST",
             help="approve the plan with this digest; without one, whatever the plan is (development only)",
         )
+        go_on.add_argument(
+            "--answer",
+            action="append",
+            default=[],
+            metavar="QUESTION[@REGION]=OPTION",
+            help="answer an open question, everywhere or in one region; may be given several times",
+        )
         go_on.add_argument("--follow", action="store_true", help="show each region while the work goes on")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -78,7 +103,7 @@ class Command(BaseCommand):
         try:
             self._onboard(number, options)
         except Refused as refusal:
-            waits_for_a_person = isinstance(refusal, approval.PlanChanged | approval.NothingToApprove)
+            waits_for_a_person = isinstance(refusal, _WAITING)
             self._stop(PERSON_NEEDED if waits_for_a_person else BAD_INPUT, str(refusal))
         except paste.PasteRefused as refusal:
             self._stop(BAD_INPUT, str(refusal))
@@ -104,10 +129,27 @@ class Command(BaseCommand):
             run = self._open_run(account)
         show = Follower(self.stdout).show if options["follow"] else None
         run = drive(run.pk, show)
+        while run.status == RunStatus.NEEDS_OWNER:
+            self._answer(user, run, options["answer"])
+            run = drive(run.pk, show)
         if run.status == RunStatus.PLANNED:
             self._approve(user, run, options["approve"])
             run = drive(run.pk, show)
+        while run.status == RunStatus.NEEDS_OWNER:
+            # What came up during the work; answered, it goes on where it stopped.
+            self._answer(user, run, options["answer"])
+            run = drive(run.pk, show)
         self._report(run)
+
+    def _answer(self, user: User, run: Run, given: list[str]) -> None:
+        """Answer what is asked, if everything that is asked was answered; else say what is open."""
+        asked = deciding.questions_of(run)
+        answers = {question.key: answer for question in asked if (answer := _answer_to(question, given))}
+        if len(answers) < len(asked):
+            for line in question_lines(asked):
+                self.stdout.write(line)
+            self._stop(PERSON_NEEDED, "Nothing was answered. To go on: --answer QUESTION=OPTION for each.")
+        deciding.answer(user, run, deciding.version_of(run), answers)
 
     def _prepare(self, number: str, options: dict[str, Any]) -> AwsAccount:
         email = options["email"]
