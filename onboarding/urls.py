@@ -70,6 +70,7 @@ urlpatterns = [
     path("fleet/accounts/<slug:number>/", fleet_account.account, name="fleet-account"),
     path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),
+    path("runs/<uuid:run_id>/aws/", run.aws_words, name="aws-words"),
     path("runs/<uuid:run_id>/plan/", plan.plan, name="plan"),
     path("runs/<uuid:run_id>/approval/", plan.approval_document, name="approval"),
     path("runs/<uuid:run_id>/decide/", decide.decide, name="decide"),

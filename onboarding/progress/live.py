@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -12,13 +13,14 @@ from django.utils.translation import gettext_lazy
 from onboarding.models import Event, RegionReading, Run, Step
 from onboarding.notices.comment import comment_on
 from onboarding.progress.acts import Act, may_be_cancelled, next_act, waiting_for
+from onboarding.progress.expected import usual_durations
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.headlines import headline_of
 from onboarding.progress.regions import RegionCounts, RegionRow, count_regions, region_rows
 from onboarding.progress.stages import StageProgress, has_step_failed, stages_of
 from onboarding.progress.telling import Told, tell
 from onboarding.progress.usable_access import command_after
-from onboarding.states import RegionState, RunStatus, StepKind
+from onboarding.states import RegionState, RunStatus, Stage, StepKind
 from onboarding.stored import survey_from_json
 
 TIMELINE_LENGTH = 120
@@ -89,16 +91,20 @@ def look_at(run_id: UUID) -> Progress:
     steps = list(run.steps.all())
     readings = list(RegionReading.objects.filter(account=run.account_id))
     events = list(run.events.exclude(kind="region.reading").order_by("-number")[:TIMELINE_LENGTH])
-    return progress_of(run, steps, readings, events)
+    return progress_of(run, steps, readings, events, usual_durations())
 
 
 def progress_of(
-    run: Run, steps: Sequence[Step], readings: Sequence[RegionReading], events: Sequence[Event]
+    run: Run,
+    steps: Sequence[Step],
+    readings: Sequence[RegionReading],
+    events: Sequence[Event],
+    usual: Mapping[Stage, timedelta] | None = None,
 ) -> Progress:
     """The page's content, from rows already read. `events` newest first."""
     regions = region_rows(readings, steps, is_over=run.is_settled)
     counts = count_regions(regions)
-    stages = stages_of(run, steps)
+    stages = stages_of(run, steps, usual)
     told = tell(events)
     headline, lead = headline_of(run, counts, stages)
     return Progress(

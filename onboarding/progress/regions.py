@@ -31,6 +31,14 @@ class RegionRow:
     outcome: RegionOutcome | None
     trouble: Trouble | None
 
+    @property
+    def short_word(self) -> str | Promise:
+        """The same in a word or two, for the board."""
+        return _SHORT.get(self.state, self.word)
+
+
+_SHORT = {RegionState.CREATING: _("Creating"), RegionState.LOGGING: _("Log awaited")}
+
 
 @dataclass(frozen=True, slots=True)
 class RegionCounts:

@@ -1,8 +1,8 @@
 """How far is each stage of a run? Counted from its steps; the survey, which has none, from the run itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +32,8 @@ class StageProgress:
     finished_at: datetime | None
     # The steps that are not one of many regions: what this stage is about, by name.
     named_steps: tuple[Step, ...]
+    # How long it took in other runs; None where none has been through it.
+    usual: timedelta | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -44,8 +46,14 @@ CANCELLED = "cancelled_by_owner"
 _STOPPED_RUNS = {RunStatus.CANCELLED, RunStatus.FAILED, RunStatus.PARTLY_DONE}
 
 
-def stages_of(run: Run, steps: Sequence[Step]) -> tuple[StageProgress, ...]:
-    """All stages in their order, the survey first."""
+def stages_of(
+    run: Run, steps: Sequence[Step], usual: Mapping[Stage, timedelta] | None = None
+) -> tuple[StageProgress, ...]:
+    """All stages in their order, the survey first. `usual` is how long each took in other runs."""
+    return tuple(replace(stage, usual=(usual or {}).get(stage.stage)) for stage in _stages(run, steps))
+
+
+def _stages(run: Run, steps: Sequence[Step]) -> tuple[StageProgress, ...]:
     is_planned = bool(steps) or run.plan is not None
     stages = [stage for stage in Stage if stage not in {Stage.SURVEY, Stage.REVOKED}]
     return (

@@ -121,4 +121,5 @@ def change_details(
         if changed:
             AwsAccount.objects.filter(pk=account.pk).update(**changed)
             append(AuditKind.ACCOUNT_CHANGED, actor_id=user.pk, account_id=account.pk, **changed)
+            standing.bring_up_to_date(account.pk)
     account.refresh_from_db(fields=list(details))

@@ -1,6 +1,6 @@
 """What do templates need that HTML can't say? Icons, statuses with their glyph, times, the company's name."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from allauth.mfa.models import Authenticator
 from django import template
@@ -144,9 +144,13 @@ def elapsed(since: datetime | None, until: datetime | None = None) -> SafeString
             since.isoformat(),
             _("since %(time)s UTC") % {"time": localtime(since, UTC).strftime("%H:%M")},
         )
-    seconds = max(0, round((until - since).total_seconds()))
-    words = f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
-    return format_html('<span class="took">{}</span>', words)
+    return format_html('<span class="took">{}</span>', duration(until - since))
+
+
+@register.filter
+def duration(took: timedelta) -> str:
+    seconds = max(0, round(took.total_seconds()))
+    return f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
 
 
 @register.simple_tag

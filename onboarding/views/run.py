@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from onboarding.progress.aws_words import aws_words_of
 from onboarding.progress.live import look_at
 from onboarding.states import RunStatus
 from onboarding.views.access import is_owner, visible_run
@@ -31,3 +32,14 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "is_going_on": not progress.run.is_settled,
     }
     return render(request, "run.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def aws_words(request: HttpRequest, run_id: str) -> HttpResponse:
+    """AWS's own words, request ids and all; apart from the live page, which they would make heavy."""
+    found = visible_run(request, run_id)
+    lines, is_cut = aws_words_of(found)
+    context = {"run": found, "account": found.account, "lines": lines, "is_cut": is_cut}
+    return render(request, "aws_words.html", context)

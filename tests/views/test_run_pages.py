@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.models import AwsAccount, RegionReading, Run
-from onboarding.models.history import move_run, move_step
+from onboarding.models.history import move_run, move_step, record
 from onboarding.observed import Failure
 from onboarding.services.approval import approve
 from onboarding.states import FailureKind, RegionState, RunStatus, StepKind, StepStatus
@@ -112,6 +112,17 @@ def test_the_approval_can_be_printed_with_who_when_and_what(
     assert f"{owner.email} approved exactly this plan" in after
     assert planned.plan_digest in after
     assert "Each deletion was agreed to by itself." in after
+
+
+def test_aws_words_are_shown_with_their_request_ids(planned: Run, browser: Client) -> None:
+    url = reverse("aws-words", args=[planned.pk])
+    assert "AWS has not been asked to change anything yet" in browser.get(url).text
+    record(planned.pk, "aws.write", region="us-west-2", service="cloudformation", operation="CreateStack",
+           stack="InfosecClientRoles", request_id="4f1c")  # fmt: skip
+    record(planned.pk, "region.reading", region="eu-west-1", stack_status="CREATE_IN_PROGRESS")
+    page = browser.get(url).text
+    for words in ("cloudformation:CreateStack InfosecClientRoles", "4f1c", "CREATE_IN_PROGRESS", "eu-west-1"):
+        assert words in page
 
 
 def test_a_plan_that_changed_is_shown_again_and_not_started(planned: Run, browser: Client) -> None:
