@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.cache import cache
 
-from onboarding.models import Run, Step
+from onboarding.models import AwsAccount, Run, Step
 from onboarding.progress.expected import usual_durations
 from onboarding.progress.live import look_at
 from onboarding.states import Goal, RunStatus, Stage, StepKind
@@ -22,7 +22,7 @@ def _nothing_learned(db: None) -> None:
     cache.clear()
 
 
-def past_run(account: object, status: RunStatus, *minutes: float) -> None:
+def past_run(account: AwsAccount, status: RunStatus, *minutes: float) -> None:
     """A settled run, in whose trail stage each step took so many minutes, one after the other."""
     run = Run.objects.create(account=account, status=status, finished_at=NOON)
     began = NOON
