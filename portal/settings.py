@@ -151,6 +151,7 @@ MIDDLEWARE = [
     "onboarding.middleware.address.AddressMiddleware",
     # Before all that may refuse: a refusal carries the same headers.
     "onboarding.middleware.headers.HeadersMiddleware",
+    "onboarding.middleware.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -13,6 +13,7 @@ from onboarding.planning import Plan
 from onboarding.states import RegionState, RunStatus
 from tests.services.conftest import make_plan
 from tests.views.conftest import SignIn
+from tests.views.test_weight import PAGES_OF_A_RUN, PAGES_OF_AN_ACCOUNT
 
 NOW = "2026-11-23T12:00:00Z"
 
@@ -54,3 +55,11 @@ def test_a_run_in_forty_regions_is_shown_with_the_queries_of_one_in_none(
             account=planned.account, region=f"eu-west-{number}", state=RegionState.LOGGING, read_at=NOW
         )
     assert queries_for(browser, url) == before < 16
+
+
+@pytest.mark.parametrize("name", ["register", "front", *PAGES_OF_A_RUN, *PAGES_OF_AN_ACCOUNT])
+def test_an_owners_page_asks_at_most_ten_questions(name: str, planned: Run, browser: Client) -> None:
+    words = {"run_id": planned.pk} if name in PAGES_OF_A_RUN else {"number": planned.account.number}
+    url = reverse(name, kwargs={} if name in {"register", "front"} else words)
+    queries_for(browser, url)  # what stages usually take is remembered from now on
+    assert queries_for(browser, url) <= 10
