@@ -38,8 +38,14 @@ help: ## Explain the targets
 	@$(UV_INSTALL) --python .venv-sandbox/bin/python -r $<
 	@touch $@
 
+# AWS's own command line, for the tests of the commands that pages print.
+.venv-awscli/stamp: requirements/awscli.lock .venv/bootstrap
+	@test -x .venv-awscli/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-awscli
+	@$(UV_INSTALL) --python .venv-awscli/bin/python -r $<
+	@touch $@
+
 .PHONY: setup
-setup: .venv/dev .venv-sandbox/stamp ## Install everything for working on the project
+setup: .venv/dev .venv-sandbox/stamp .venv-awscli/stamp ## Install everything for working on the project
 
 # --- The demo --------------------------------------------------------------------------------------------------
 
@@ -100,6 +106,7 @@ lock: .venv/bootstrap ## Compile the lock files anew, after a change to pyprojec
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra embedded -c requirements/dev.lock -o requirements/demo.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml -c requirements/dev.lock -o requirements/run.lock
 	$(COMPILE) $(UPGRADE) sandbox/requirements.in -o requirements/sandbox.lock
+	$(COMPILE) $(UPGRADE) requirements/awscli.in -o requirements/awscli.lock
 	$(COMPILE) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.lock
 
 .PHONY: clean

@@ -125,7 +125,7 @@ def bucket_policy(bucket: str, admitted: tuple[str, ...]) -> str:
 
 
 def topic_policy(topic_arn: str, admitted: tuple[str, ...]) -> str:
-    """The policy that lets CloudTrail notify for these accounts and no others."""
+    """The policy that lets CloudTrail notify for these accounts and no others, and their people subscribe."""
     return json.dumps(
         {
             "Version": "2012-10-17",
@@ -141,7 +141,14 @@ def topic_policy(topic_arn: str, admitted: tuple[str, ...]) -> str:
                             "aws:SourceArn": [f"arn:aws:cloudtrail:*:{a}:trail/*" for a in admitted]
                         }
                     },
-                }
+                },
+                {
+                    "Sid": "Subscribe",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": [f"arn:aws:iam::{a}:root" for a in admitted]},
+                    "Action": "SNS:Subscribe",
+                    "Resource": topic_arn,
+                },
             ],
         }
     )

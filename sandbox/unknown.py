@@ -45,6 +45,11 @@ CreateTopic DeleteTopic ListTopics GetTopicAttributes SetTopicAttributes AddPerm
 Subscribe Unsubscribe ListSubscriptions ListSubscriptionsByTopic GetSubscriptionAttributes
 SetSubscriptionAttributes Publish ListTagsForResource TagResource UntagResource
 """
+# Ministack asks the queue's policy of every delivery, as AWS does.
+_SQS = """
+CreateQueue DeleteQueue GetQueueUrl GetQueueAttributes SetQueueAttributes SendMessage ReceiveMessage
+DeleteMessage
+"""
 _LAMBDA = """
 CreateFunction GetFunction GetFunctionConfiguration UpdateFunctionCode UpdateFunctionConfiguration
 DeleteFunction ListFunctions InvokeFunction AddPermission RemovePermission GetPolicy ListTags TagResource
@@ -67,6 +72,7 @@ OFFERED: dict[str, frozenset[str]] = {
     "cloudtrail": frozenset(_CLOUDTRAIL.split()),
     "s3": frozenset(_S3.split()),
     "sns": frozenset(_SNS.split()),
+    "sqs": frozenset(_SQS.split()),
     "lambda": frozenset(_LAMBDA.split()),
     "logs": frozenset(_LOGS.split()),
     "account": frozenset({"ListRegions", "GetRegionOptStatus"}),

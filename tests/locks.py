@@ -29,6 +29,7 @@ def asked_for() -> dict[str, tuple[str, list[Requirement]]]:
         "demo.lock": ("account-onboarding (pyproject.toml)", demo),
         "dev.lock": ("account-onboarding (pyproject.toml)", dev),
         "sandbox.lock": ("-r sandbox/requirements.in", _listed(ROOT / "sandbox" / "requirements.in")),
+        "awscli.lock": ("-r requirements/awscli.in", _listed(ROOT / "requirements" / "awscli.in")),
         "bootstrap.lock": ("-r requirements/bootstrap.in", _listed(ROOT / "requirements" / "bootstrap.in")),
     }
 

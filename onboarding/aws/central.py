@@ -163,11 +163,23 @@ def _topic_policy(session: AwsSession, company: Company, account: str) -> _Docum
         name="topic policy",
         read=read,
         write=write,
-        must_allow=tuple(
-            policies.Request("SNS:Publish", topic_arn, CLOUDTRAIL, _context(company, account, region))
-            for region in _SAMPLE_REGIONS
+        must_allow=(
+            *(
+                policies.Request("SNS:Publish", topic_arn, CLOUDTRAIL, _context(company, account, region))
+                for region in _SAMPLE_REGIONS
+            ),
+            # Its owners may hear of their logs. Of others' they could hear files' names: accounts and times.
+            policies.Request(
+                "SNS:Subscribe", topic_arn, account=account, context={"aws:principalaccount": account}
+            ),
         ),
-        additions=(_statement("OnboardedAccountsNotify", "SNS:Publish", topic_arn),),
+        additions=(
+            _statement("OnboardedAccountsNotify", "SNS:Publish", topic_arn),
+            {
+                **_statement("OnboardedAccountsSubscribe", "SNS:Subscribe", topic_arn),
+                "Principal": {"AWS": "*"},
+            },
+        ),
         longest=TOPIC_POLICY_BYTES,
     )
 

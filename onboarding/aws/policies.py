@@ -16,18 +16,23 @@ Statement = Mapping[str, Any]
 # organization is believed where it allows, and never taken as a denial.
 _ORGANIZATION_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths"})
 
-_SOURCE_ACCOUNT = "aws:SourceAccount"
+# Where an account stands in a condition: of a service that acts for it, and of somebody who is in it.
+_SOURCE_ACCOUNT, _PRINCIPAL_ACCOUNT = "aws:SourceAccount", "aws:PrincipalAccount"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to be judged. `service` is the AWS service that makes it; empty in a role's own policy."""
+    """One request to be judged: of an AWS service, or of somebody in an account.
+
+    `service` is the former's name, `account` the latter's number; both are empty in a role's own policy.
+    """
 
     action: str
     resource: str
     service: str = ""
     # By lower-case key.
     context: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""
 
 
 def refusal(policy: Policy, requests: Iterable[Request]) -> str:
@@ -43,7 +48,7 @@ def refusal(policy: Policy, requests: Iterable[Request]) -> str:
 
 
 def with_account(policy: Policy, additions: Sequence[Statement], account: str) -> dict[str, Any]:
-    """The policy with `account` among the source accounts of each of `additions`, known by their Sids.
+    """The policy with `account` among those that each of `additions` is for, known by their Sids.
 
     Every other statement is kept as it is, and in its place.
     """
@@ -69,19 +74,24 @@ def _is_ours(statement: Statement, addition: Statement) -> bool:
 
 
 def _accounts_of(statement: Statement) -> list[str]:
-    return [str(account) for account in as_list(statement["Condition"]["StringEquals"].get(_SOURCE_ACCOUNT))]
+    accounts = as_list(statement["Condition"]["StringEquals"].get(_account_key(statement)))
+    return [str(account) for account in accounts]
+
+
+def _account_key(statement: Statement) -> str:
+    return _SOURCE_ACCOUNT if _services(statement.get("Principal")) else _PRINCIPAL_ACCOUNT
 
 
 def _for_accounts(statement: Statement, accounts: list[str]) -> dict[str, Any]:
     condition = statement.get("Condition") or {}
-    equals = {**(condition.get("StringEquals") or {}), _SOURCE_ACCOUNT: accounts}
+    equals = {**(condition.get("StringEquals") or {}), _account_key(statement): accounts}
     return {**statement, "Condition": {**condition, "StringEquals": equals}}
 
 
 def _applies(statement: Statement, request: Request, *, effect: str) -> bool:
     return (
         statement.get("Effect") == effect
-        and _concerns_principal(statement, request.service)
+        and _concerns_principal(statement, request)
         and _concerns(statement, "Action", request.action, ignore_case=True)
         and _concerns(statement, "Resource", request.resource)
         and all(
@@ -92,13 +102,20 @@ def _applies(statement: Statement, request: Request, *, effect: str) -> bool:
     )
 
 
-def _concerns_principal(statement: Statement, service: str) -> bool:
-    if not service:
+def _concerns_principal(statement: Statement, request: Request) -> bool:
+    if not request.service and not request.account:
         return True
     if "NotPrincipal" in statement:
-        return service not in _services(statement["NotPrincipal"])
+        return not _names(statement["NotPrincipal"], request)
     principal = statement.get("Principal")
-    return principal == "*" or service in _services(principal) or _anybody(principal)
+    return principal == "*" or _names(principal, request) or _anybody(principal)
+
+
+def _names(principal: Any, request: Request) -> bool:
+    if request.service:
+        return request.service in _services(principal)
+    named = as_list(principal.get("AWS")) if isinstance(principal, Mapping) else []
+    return request.account in named or f"arn:aws:iam::{request.account}:root" in named
 
 
 def _services(principal: Any) -> list[Any]:

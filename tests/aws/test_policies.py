@@ -166,3 +166,35 @@ def test_statements_of_others_stay_as_they_are() -> None:
 def test_a_single_statement_is_kept_beside_ours() -> None:
     after = policies.with_account({"Statement": FOREIGN}, [OURS], ACCOUNT)
     assert [each["Sid"] for each in after["Statement"]] == ["Theirs", "Ours"]
+
+
+SUBSCRIBE = policies.Request(
+    "SNS:Subscribe", "arn:topic", account=ACCOUNT, context={"aws:principalaccount": ACCOUNT}
+)
+SUBSCRIBING = {"Sid": "Hear", "Effect": "Allow", "Action": "SNS:Subscribe", "Resource": "arn:topic"}
+
+
+@pytest.mark.parametrize(
+    ("principal", "is_allowed"),
+    [
+        ("*", True),
+        ({"AWS": "*"}, True),
+        ({"AWS": ACCOUNT}, True),
+        ({"AWS": [f"arn:aws:iam::{OTHER}:root", f"arn:aws:iam::{ACCOUNT}:root"]}, True),
+        ({"AWS": f"arn:aws:iam::{OTHER}:root"}, False),
+        ({"Service": "cloudtrail.amazonaws.com"}, False),
+        (None, False),
+    ],
+)
+def test_somebody_in_an_account_is_let_in_by_its_name_alone(principal: Any, is_allowed: bool) -> None:
+    fault = policies.refusal({"Statement": [{**SUBSCRIBING, "Principal": principal}]}, [SUBSCRIBE])
+    assert (fault == "") == is_allowed
+
+
+def test_people_of_accounts_are_added_by_their_own_account() -> None:
+    ours = {**SUBSCRIBING, "Principal": {"AWS": "*"}, "Condition": {"StringEquals": {}}}
+    policy = policies.with_account(policies.with_account({}, [ours], OTHER), [ours], ACCOUNT)
+    (statement,) = policy["Statement"]
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": [OTHER, ACCOUNT]}}
+    assert policies.refusal(policy, [SUBSCRIBE]) == ""
+    assert policies.refusal(policies.with_account({}, [ours], OTHER), [SUBSCRIBE])
