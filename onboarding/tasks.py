@@ -17,7 +17,7 @@ from onboarding.engine.defects import give_back
 from onboarding.engine.work import work as do_work
 from onboarding.models import standing
 from onboarding.notices import outbox
-from onboarding.services import batches, invitations
+from onboarding.services import batches, invitations, reminders
 from onboarding.services.bulk import ACTS
 
 logger = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ def desk() -> None:
         now = timezone.now()
         batches.work(ACTS, until=now + DESK_TIME)
         invitations.send_due(now)
+        reminders.send_due(now)
         batches.forget(now)
 
 

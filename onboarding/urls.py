@@ -26,6 +26,7 @@ from onboarding.views import (
 )
 from onboarding.views.fleet import account as fleet_account
 from onboarding.views.fleet import accounts as fleet_accounts
+from onboarding.views.fleet import bulk as fleet_bulk
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -69,6 +70,10 @@ urlpatterns = [
     path("audit/", audit.audit, name="audit"),
     path("audit.jsonl", audit.audit_export, name="audit-export"),
     path("fleet/accounts/", fleet_accounts.accounts, name="fleet-accounts"),
+    path("fleet/accounts/bulk/", fleet_bulk.bulk, name="bulk"),
+    path("fleet/accounts/views/", fleet_bulk.save_view, name="save-view"),
+    path("fleet/accounts/views/<int:view_id>/forget/", fleet_bulk.forget_view, name="forget-view"),
+    path("fleet/accounts/<slug:number>/desk/", fleet_bulk.act, name="desk"),
     path("fleet/accounts/<slug:number>/", fleet_account.account, name="fleet-account"),
     path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),

@@ -8,14 +8,21 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from onboarding.models.audit import AuditRecord, AuditRecords
+from onboarding.models.audit import OF_THE_DESK, AuditRecord, AuditRecords
 
 CHUNK = 2000
 
 
-def chosen(*, account_id: int | None = None, since: datetime | None = None) -> AuditRecords:
-    """Of one account, or all; from a time on, or from the beginning. In the order of writing."""
+def chosen(
+    *, account_id: int | None = None, since: datetime | None = None, for_owner: bool = False
+) -> AuditRecords:
+    """Of one account, or all; from a time on, or from the beginning. In the order of writing.
+
+    An owner isn't told of what infosec keeps for itself.
+    """
     records = AuditRecord.objects.order_by("id")
+    if for_owner:
+        records = records.exclude(kind__in=OF_THE_DESK)
     if account_id is not None:
         records = records.of_account(account_id)
     if since is not None:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -79,6 +79,19 @@ def _blueprint(summary: AccountSummary) -> str:
     return format_html('<span class="mono">{}</span>', version)
 
 
+def _tags(summary: AccountSummary) -> str:
+    tags = [tag.name for tag in summary.account.tags.all()]
+    return format_html_join(" ", '<span class="tag">{}</span>', ((tag,) for tag in tags))
+
+
+def _looked_after(summary: AccountSummary) -> str:
+    assignment = getattr(summary.account, "assignment", None)
+    return assignment.user.email if assignment else "–"
+
+
+# What these show lies beside the account, and is read for a page only where they are chosen.
+BESIDE = {"tags": "account__tags", "assigned": "account__assignment__user"}
+
 COLUMNS: Mapping[str, Column] = {
     column.word: column
     for column in (
@@ -90,6 +103,8 @@ COLUMNS: Mapping[str, Column] = {
         Column("owner", _("Owner"), _owner, "owner_email"),
         Column("blueprint", _("Blueprint"), _blueprint, "blueprint_digest", is_default=False),
         Column("moved", _("Last movement"), _moved, "moved_at", is_default=False),
+        Column("tags", _("Tags"), _tags, "", is_default=False),
+        Column("assigned", _("Looked after by"), _looked_after, "", is_default=False),
     )
 }
 DEFAULT_COLUMNS = tuple(column for column in COLUMNS.values() if column.is_default)

@@ -37,6 +37,8 @@ _COVERAGE: Mapping[CoverageIs, Mapping[str, int]] = {
 
 # Of a region: any state but covered and skipped.
 NOT_COVERED = "uncovered"
+# Of who looks after an account.
+NOBODY = "nobody"
 REGION_STATES: dict[str, Any] = {NOT_COVERED: _("Not covered"), **dict(RegionState.choices)}
 
 
@@ -57,6 +59,9 @@ class Filters:
     over: int | None = None
     # The beginning of a deployed blueprint's digest.
     blueprint: str = ""
+    tag: str = ""
+    # Who of infosec looks after it: an address, or "nobody".
+    assigned: str = ""
 
     @classmethod
     def from_query(cls, query: QueryDict) -> Self:
@@ -74,6 +79,8 @@ class Filters:
             within=_days(query, "within"),
             over=_days(query, "over"),
             blueprint=_word(query, "blueprint"),
+            tag=_word(query, "tag").lower(),
+            assigned=_word(query, "assigned").lower(),
         )
 
     def as_pairs(self) -> list[tuple[str, str]]:
@@ -118,8 +125,19 @@ class Filters:
             exact["blueprint_digest__startswith"] = self.blueprint
         if self.coverage:
             exact |= _COVERAGE[self.coverage]
-        summaries = summaries.filter(**exact)
+        summaries = summaries.filter(**exact, **self._at_the_desk())
         return self._in_region(summaries) if self.region else summaries
+
+    def _at_the_desk(self) -> dict[str, Any]:
+        """What infosec keeps about accounts for itself."""
+        exact: dict[str, Any] = {}
+        if self.tag:
+            exact["account__tags__name"] = self.tag
+        if self.assigned == NOBODY:
+            exact["account__assignment"] = None
+        elif self.assigned:
+            exact["account__assignment__user__email__iexact"] = self.assigned
+        return exact
 
     def _in_region(self, summaries: AccountSummaryQuerySet) -> AccountSummaryQuerySet:
         readings = RegionReading.objects.filter(account=OuterRef("pk"), region=self.region)

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.columns import remedy_title
-from onboarding.fleet.filters import NOT_COVERED, REGION_STATES, Filters
+from onboarding.fleet.filters import NOBODY, NOT_COVERED, REGION_STATES, Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,12 @@ def _each(filters: Filters) -> Iterator[tuple[str, dict[str, Any]]]:
         yield _("so for more than %(days)s days") % {"days": filters.over}, {"over": None}
     if filters.blueprint:
         yield _("blueprint %(digest)s") % {"digest": filters.blueprint[:12]}, {"blueprint": ""}
+    yield from _of_desk(filters)
+
+
+def _of_desk(filters: Filters) -> Iterator[tuple[str, dict[str, Any]]]:
+    if filters.tag:
+        yield _("tag %(tag)s") % {"tag": filters.tag}, {"tag": ""}
+    if filters.assigned:
+        looks = _("nobody") if filters.assigned == NOBODY else filters.assigned
+        yield _("looked after by: %(who)s") % {"who": looks}, {"assigned": ""}

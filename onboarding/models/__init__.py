@@ -3,7 +3,7 @@
 from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
 from onboarding.models.audit import AuditHead, AuditRecord
 from onboarding.models.batch import Batch, BatchKind, BatchLine, LineState
-from onboarding.models.desk import AccountNote, AccountTag, Assignment, SavedView
+from onboarding.models.desk import AccountNote, AccountTag, Assignment, Reminder, SavedView
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
 from onboarding.models.notice import Notice, NoticeOutcome
@@ -39,6 +39,7 @@ __all__ = [
     "OwnershipRole",
     "Reader",
     "RegionReading",
+    "Reminder",
     "Run",
     "SavedView",
     "StaffRole",

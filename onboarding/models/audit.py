@@ -62,6 +62,10 @@ class AuditKind(models.TextChoices):
     AUDIT_EXPORTED = "audit.exported", _("Exported audit records")
 
 
+# What infosec keeps about accounts for itself: for auditors, and not for an account's owners.
+OF_THE_DESK = (AuditKind.TAG_ADDED, AuditKind.TAG_REMOVED, AuditKind.ASSIGNED, AuditKind.NOTE_ADDED)
+
+
 class AppendOnly(Exception):
     """Somebody tried to change or remove an audit record."""
 

@@ -75,3 +75,25 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Reminder(models.Model):
+    """Asks an account's owners by mail to go on. Written by somebody's act; the worker sends it."""
+
+    account = models.ForeignKey(AwsAccount, on_delete=models.CASCADE, related_name="reminders")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    # When it is to be sent; while somebody is at it, when it would be tried again.
+    due_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-at",)
+        indexes = (
+            models.Index(fields=("due_at",), name="reminders_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=("account", "at"), name="reminders_of_account"),
+        )
+
+    def __str__(self) -> str:
+        return f"reminder {self.pk} of {self.account_id}"

@@ -129,6 +129,22 @@ def remind(by: User, invitation: Invitation) -> None:
     _demand_sent(invitation)
 
 
+def remind_later(by: User, invitation: Invitation) -> None:
+    """The same for acts on many: the worker mails it. In a transaction that holds the account."""
+    now = timezone.now()
+    nonce = invitation.nonce or secrets.token_urlsafe(32)
+    Invitation.objects.filter(pk=invitation.pk, used_at=None, revoked_at=None).update(
+        nonce=nonce,
+        token_digest=token_digest(_token(nonce)),
+        expires_at=now + INVITATION_VALID_FOR,
+        reminded_at=now,
+        reminders=F("reminders") + 1,
+        sent_at=now,
+        mail_due_at=now,
+    )
+    append(AuditKind.OWNER_REMINDED, actor_id=by.pk, account_id=invitation.account_id, email=invitation.email)
+
+
 def demand_may_invite(by: User, account: AwsAccount) -> None:
     """Raises NotOwner, or HasOwner for an operator where there is an owner."""
     if role_of(by) in STARTS_WORK_AGAIN and not account.ownerships.filter(user=by).exists():

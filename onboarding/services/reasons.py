@@ -9,6 +9,17 @@ from onboarding.roster import Fault
 _WORDS: dict[str, str | Promise] = {
     "asks_only": _("Known already, and nobody answers for it: its owners will be asked."),
     "not_operator": _("You were no operator any more."),
+    "nobody_asked": _("Nobody answers for it, and nobody was asked to: ask somebody first."),
+    "no_owner": _("Nobody answers for it yet."),
+    "nothing_to_do": _("Its owners have nothing to do."),
+    "waits_for_infosec": _("It doesn’t wait for its owners, but for infosec or the portal."),
+    "reminded_lately": _("They got a mail within the last day."),
+    "never_started": _("It was never begun: its owner has still to hand it over."),
+    "still_open": _("A job for it is running."),
+    "nothing_to_retry": _("It is as it should be: there is nothing to do again."),
+    "not_a_tag": _("This is no tag."),
+    "not_of_infosec": _("Only somebody of infosec can look after an account."),
+    "gone": _("The account is gone."),
 }
 
 

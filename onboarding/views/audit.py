@@ -57,7 +57,7 @@ def account_audit(request: HttpRequest, number: str) -> HttpResponse:
     context = {
         "account": account,
         "is_auditor": is_auditor,
-        "page": _page(request, chosen(account_id=account.pk)),
+        "page": _page(request, chosen(account_id=account.pk, for_owner=not is_auditor)),
         "export": reverse("account-audit-export", args=[account.number]),
     }
     return render(request, "audit/audit.html", context)
@@ -144,7 +144,9 @@ async def _export(
     user = await sync_to_async(signed_in)(request)
     await sync_to_async(append)(AuditKind.AUDIT_EXPORTED, actor_id=user.pk, account_id=account_id)
     return StreamingHttpResponse(
-        _lines_of(request, chosen(account_id=account_id), with_address=with_address),
+        _lines_of(
+            request, chosen(account_id=account_id, for_owner=not with_address), with_address=with_address
+        ),
         content_type="application/jsonl; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="audit-{name}.jsonl"'},
     )

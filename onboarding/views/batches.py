@@ -109,7 +109,7 @@ def _line(line: BatchLine) -> Line:
     return Line(line.place, line.number, line.said, words_of(line.batch.kind, line.reason))
 
 
-class _Echo:
+class Echo:
     """What csv writes to: it gives each row back."""
 
     def write(self, row: str) -> str:
@@ -117,7 +117,7 @@ class _Echo:
 
 
 def _report(found: Batch) -> Iterator[str]:
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield writer.writerow(["line", "account", "why", "said"])
     lines = found.lines.filter(state__in=(LineState.FAULTY, LineState.REFUSED)).values_list(
         "place", "number", "reason", "said"

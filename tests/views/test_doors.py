@@ -40,6 +40,10 @@ POST_ONLY = {
     "take-back-invitation",
     "try-notice-again",
     "confirm-batch",
+    "bulk",
+    "desk",
+    "save-view",
+    "forget-view",
 }
 POST_TOO = {
     "account-details",
@@ -73,10 +77,14 @@ ABOUT_NO_ACCOUNT = {
     "take-back-invitation",
     "notices",
     "try-notice-again",
+    "bulk",
+    "save-view",
+    "forget-view",
     "confirm-batch",
     "import",
     "batch",
     "batch-report",
+    "desk",
 }
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
@@ -97,7 +105,7 @@ def address(name: str, account: AwsAccount, run: Run) -> str:
             return reverse(name, args=[account.number, 1])
         case ["batch_id"]:
             return reverse(name, args=[uuid4()])
-        case ["asked_id"] | ["notice_id"]:
+        case ["asked_id"] | ["notice_id"] | ["view_id"]:
             return reverse(name, args=[1])
         case ["token"]:
             return reverse(name, args=["made-up"])

@@ -32,7 +32,7 @@ from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
-from onboarding.models import Member, Notice, Ownership, OwnershipRole, StaffRole
+from onboarding.models import Member, Notice, Ownership, OwnershipRole, SavedView, StaffRole
 from onboarding.services.accounts import register, register_without_owner
 from onboarding.services.hand_over import hand_over_role
 from onboarding.services.importing import judge_list
@@ -156,6 +156,7 @@ def make_world() -> World:
     notice = Notice.objects.filter(run=run).first()
     assert notice is not None
     Notice.objects.filter(pk=notice.pk).update(attempts=9)
+    view = SavedView.objects.create(owner=users["operator"], name="Mine", query="")
     batch, _shape = judge_list(users["operator"], BytesIO(b"333333333333,New,n@example.org"), invite=False)
     sessions = {visitor: session_of(visitor, user) for visitor, user in users.items()}
     sessions.pop("unconfirmed")
@@ -170,6 +171,7 @@ def make_world() -> World:
         "asked_id": asked.pk,
         "notice_id": notice.pk,
         "batch_id": batch.pk,
+        "view_id": view.pk,
         "token": "made-up",
         "pk": factor.pk,
         "key": "made-up",
@@ -188,6 +190,7 @@ def make_world() -> World:
         "asked_id": 999_999,
         "notice_id": 999_999,
         "batch_id": uuid4(),
+        "view_id": 999_999,
     }
     return World(
         Client(), sessions, {"there": there, "absent": absent | {"object_id": 999_999, "pk": 999_999}}
@@ -249,6 +252,7 @@ def has_an_object(path: str) -> bool:
             "asked_id",
             "notice_id",
             "batch_id",
+            "view_id",
             "object_id",
             ":pk",
         )

@@ -6,10 +6,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from onboarding.fleet.account import page_of
-from onboarding.models import AccountSummary
+from onboarding.models import AccountSummary, Assignment
 from onboarding.models.people import READS_AUDIT_LOG, STARTS_WORK_AGAIN
+from onboarding.services import desk
 from onboarding.states import SETTLED_RUN_STATUSES
 from onboarding.views.access import infosec_member
+
+NOTES_SHOWN = 50
 
 
 @login_required
@@ -25,6 +28,12 @@ def account(request: HttpRequest, number: str) -> HttpResponse:
         "page": page,
         "account": page.account,
         "summary": found,
+        "tags": page.account.tags.all(),
+        "notes": page.account.notes.select_related("author")[:NOTES_SHOWN],
+        "assignment": Assignment.objects.filter(account=page.account).select_related("user").first(),
+        "invitations": page.account.invitations.filter(by_infosec=True)[:5],
+        "colleagues": desk.colleagues(),
+        "may_act": role in STARTS_WORK_AGAIN,
         "reads_audit_log": role in READS_AUDIT_LOG,
         "may_start_again": role in STARTS_WORK_AGAIN and is_settled and bool(page.people),
     }

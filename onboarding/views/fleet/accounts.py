@@ -7,11 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from onboarding.fleet.columns import COLUMNS, DEFAULT_COLUMNS, chosen_columns, rows_of
+from onboarding.fleet.columns import BESIDE, COLUMNS, DEFAULT_COLUMNS, chosen_columns, rows_of
 from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
 from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of
 from onboarding.fleet.words import filter_words
-from onboarding.models import AccountSummary
+from onboarding.models import AccountSummary, SavedView
+from onboarding.models.people import STARTS_WORK_AGAIN
+from onboarding.services import desk
 from onboarding.states import AccountState, BlockedOn
 from onboarding.views.access import infosec_member
 
@@ -19,13 +21,15 @@ from onboarding.views.access import infosec_member
 @login_required
 @require_safe
 def accounts(request: HttpRequest) -> HttpResponse:
-    user, _role = infosec_member(request)
+    user, role = infosec_member(request)
     filters = Filters.from_query(request.GET)
     sort = SORTS.get(request.GET.get("sort", ""), DEFAULT_SORT)
     columns = chosen_columns(request.GET.getlist("column"))
     wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
+    beside = [BESIDE[column.word] for column in columns if column.word in BESIDE]
+    shown = wanted.select_related("account").prefetch_related(*beside) if beside else wanted
     page = page_of(
-        wanted.defer("search", "regions"),
+        shown.defer("search", "regions"),
         sort,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
@@ -50,5 +54,8 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "before": filters.as_query(kept, before=page.before) if page.before else "",
         "first": filters.as_query(kept),
         "everything": reverse("fleet-accounts"),
+        "may_act": role in STARTS_WORK_AGAIN,
+        "colleagues": desk.colleagues(),
+        "views": SavedView.objects.offered_to(user.pk).select_related("owner"),
     }
     return render(request, "fleet/accounts.html", context)
