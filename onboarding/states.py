@@ -86,8 +86,9 @@ RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.VERIFYING: frozenset({RunStatus.VERIFIED, RunStatus.PARTLY_DONE, RunStatus.FAILED}),
     RunStatus.CANCELLING: frozenset({RunStatus.CANCELLED}),
     RunStatus.VERIFIED: frozenset(),
-    RunStatus.PARTLY_DONE: frozenset(),
-    RunStatus.FAILED: frozenset(),
+    # By itself nothing follows. Its owner may have what failed tried again, under the same approval.
+    RunStatus.PARTLY_DONE: frozenset({RunStatus.NEEDS_ACCESS, RunStatus.VERIFYING}),
+    RunStatus.FAILED: frozenset({RunStatus.NEEDS_ACCESS, RunStatus.VERIFYING}),
     RunStatus.CANCELLED: frozenset(),
 }
 

@@ -85,6 +85,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/rights/", rights.rights, name="rights"),
     path("runs/<uuid:run_id>/check-again/", rights.check_again, name="check-again"),
     path("runs/<uuid:run_id>/hand-over-role/", rights.hand_over_role_gone, name="hand-over-role-gone"),
+    path("runs/<uuid:run_id>/retry/", acts.retry, name="retry"),
     path("runs/<uuid:run_id>/cancel/", acts.cancel, name="cancel"),
     path("runs/<uuid:run_id>/leave-as-is/", acts.leave_as_is, name="leave-as-is"),
     path("runs/<uuid:run_id>/events", stream.events, name="events"),

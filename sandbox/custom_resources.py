@@ -12,7 +12,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import lambda_svc, sns
 from ministack.services.cloudformation import custom_resource
 
-from sandbox import callers, clock, names, scripted
+from sandbox import callers, clock, faults, names, scripted
 from sandbox.events import Record
 from sandbox.functions import real_seconds
 from sandbox.operations import CURRENT
@@ -47,11 +47,14 @@ def _judge(answer: Record, request: Record) -> tuple[str, Record]:
     return physical_id, answer.get("Data") or {}
 
 
-def _wait(token: str, request: Record, seconds: float) -> Record:
-    """The answer to this request; ResourceFailed after the time-out, Abandoned when the stack gives up."""
+def _wait(token: str, request: Record, seconds: float, *, is_lost: bool) -> Record:
+    """The answer to this request; ResourceFailed after the time-out, Abandoned when the stack gives up.
+
+    Nobody works on what is lost, so it needs no real time.
+    """
     operation = CURRENT.get()
     arrived = custom_resource._pending[token]["event"]
-    until_give_up = real_seconds(seconds) * clock.speed()
+    until_give_up = seconds if is_lost else real_seconds(seconds) * clock.speed()
     clock.wait_until(
         lambda: arrived.is_set() or (operation is not None and operation.abandoned.is_set()), until_give_up
     )
@@ -136,7 +139,11 @@ def invoke_custom_resource(
         return _judge(scripted.play(request, account), {**request, "_fallback_id": fallback})
     service_token = str(props.get("ServiceToken", ""))
     custom_resource.register_token(token)
+    is_lost = faults.next_in_stack("answer-lost", "lambda:InvokeFunction") is not None
     match service_token.split(":")[2:3]:
+        case ["lambda"] if is_lost:
+            # Invoked, and never heard of again.
+            pass
         case ["lambda"]:
             _send_to_function(service_token, request, get_region())
         case ["sns"]:
@@ -144,7 +151,7 @@ def invoke_custom_resource(
         case _:
             raise ValueError("Invalid service token.")
     request = {**request, "_fallback_id": fallback}
-    return _judge(_wait(token, request, _service_timeout(props)), request)
+    return _judge(_wait(token, request, _service_timeout(props), is_lost=is_lost), request)
 
 
 def _service_timeout(props: Record) -> float:

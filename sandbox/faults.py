@@ -8,9 +8,11 @@ import fnmatch
 import itertools
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, get_args
+
+from ministack.core.responses import get_account_id, get_region
 
 from sandbox.calls import Call
 from sandbox.refusals import EXPIRED, INVALID, SERVER_ERROR, SKEWED, THROTTLED, Refusal, denied, spelled
@@ -33,6 +35,10 @@ Kind = Literal[
 fault's own code, message and status."""
 
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
+
+CLOUDFORMATION: Final = "cloudformation.amazonaws.com"
+"""The principal that a fault names to concern the calls that CloudFormation makes for a stack, and no others.
+They never come over HTTP: they can be refused, and a function's answer can be lost."""
 
 # Skew up to here passes the signature check; AWS allows five minutes, or fifteen for some services.
 TOLERATED_SKEW_SECONDS = 300
@@ -79,6 +85,8 @@ def add(description: Mapping[str, Any]) -> Fault:
         fault = Fault(number=next(_numbers), **description)
     except TypeError as error:
         raise ValueError(f"Not a field of a fault: {error}") from None
+    if fault.principal == CLOUDFORMATION and fault.kind not in {"refuse", "answer-lost"}:
+        raise ValueError("What CloudFormation calls for a stack can be refused, or its answer be lost.")
     with _lock:
         _faults[fault.number] = fault
         _played[fault.number] = 0
@@ -101,13 +109,28 @@ def listed() -> Sequence[dict[str, Any]]:
 
 def next_for(call: Call) -> Fault | None:
     """The fault to play on this call, counted as played; None when all goes well."""
-    if not _faults:
-        return None
+    return _next(lambda fault: fault.matches(call)) if _faults else None
+
+
+def next_in_stack(kind: Kind, action: str) -> Fault | None:
+    """The same for a call, "service:Action", that CloudFormation is about to make here for a stack."""
+    service, _, name = action.partition(":")
+    place = (service, name, get_region(), get_account_id())
+
+    def matches(fault: Fault) -> bool:
+        wanted = (fault.service, fault.action, fault.region, fault.account)
+        is_meant = fault.principal == CLOUDFORMATION and fault.kind == kind
+        return is_meant and all(map(fnmatch.fnmatchcase, place, wanted))
+
+    return _next(matches) if _faults else None
+
+
+def _next(matches: Callable[[Fault], bool]) -> Fault | None:
     with _lock:
         for fault in _faults.values():
             if fault.count is not None and _played[fault.number] >= fault.count:
                 continue
-            if fault.matches(call) and _chance.random() < fault.probability:
+            if matches(fault) and _chance.random() < fault.probability:
                 _played[fault.number] += 1
                 return fault
     return None

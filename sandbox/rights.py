@@ -14,7 +14,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import provisioners
 from ministack.services.cloudformation.helpers import _error
 
-from sandbox import callers, needs
+from sandbox import callers, faults, needs
 from sandbox.events import Record
 
 _CODES = {
@@ -30,6 +30,7 @@ def check(deed: needs.Deed, resource: needs.Resource) -> None:
     if role_arn:
         callers.acting_as(role_arn)
     for need in needs.of(deed, resource):
+        _refuse_on_demand(need.action)
         try:
             callers.require(need.action, need.resource, **need.keys)
         except callers.Refused as refused:
@@ -39,6 +40,16 @@ def check(deed: needs.Deed, resource: needs.Resource) -> None:
                     str(refused), refused.service or need.action.partition(":")[0], status, code
                 )
             ) from None
+
+
+def _refuse_on_demand(action: str) -> None:
+    """A fault without a code is what CloudFormation itself says, word for word."""
+    fault = faults.next_in_stack("refuse", action)
+    if fault is None:
+        return
+    service = action.partition(":")[0]
+    worded = callers.from_handler(fault.message, service, fault.status, fault.code)
+    raise ValueError(worded if fault.code else fault.message)
 
 
 def _checked_create(original: Any) -> Any:

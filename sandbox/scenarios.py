@@ -281,6 +281,13 @@ def not_admitted(number: str, _document: Document) -> dict[str, Any]:
     return {}
 
 
+@scenario("shut-out")
+def shut_out(number: str, _document: Document) -> dict[str, Any]:
+    """The central side takes the account out of its policies; nothing in the account changes."""
+    central.shut_out(hands, company(), number)
+    return {}
+
+
 @scenario("admission-denied")
 def admission_denied(number: str, _document: Document) -> dict[str, Any]:
     """The central side does not admit the account, and refuses the portal to change its policies."""

@@ -36,9 +36,15 @@ def test_every_open_run_can_settle(status: RunStatus) -> None:
     assert reachable_from(status) & SETTLED_RUN_STATUSES
 
 
-@pytest.mark.parametrize("status", sorted(SETTLED_RUN_STATUSES))
-def test_nothing_follows_a_settled_run(status: RunStatus) -> None:
-    assert not any(may_follow(status, after) for after in RunStatus)
+def test_what_is_verified_or_cancelled_stays_so_and_what_failed_may_only_be_tried_again() -> None:
+    follows = {status: {after for after in RunStatus if may_follow(status, after)} for status in RunStatus}
+    again = {RunStatus.NEEDS_ACCESS, RunStatus.VERIFYING}
+    assert {status: follows[status] for status in SETTLED_RUN_STATUSES} == {
+        RunStatus.VERIFIED: set(),
+        RunStatus.CANCELLED: set(),
+        RunStatus.PARTLY_DONE: again,
+        RunStatus.FAILED: again,
+    }
 
 
 def test_nothing_is_written_before_the_plan_was_ready() -> None:

@@ -4,7 +4,9 @@ Never lets a secret through: some of AWS's own messages repeat the request's hea
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, ParamSpec, TypeVar
 
 from botocore import exceptions
@@ -177,6 +179,10 @@ _CREDENTIALS_MISSING = (exceptions.NoCredentialsError, exceptions.PartialCredent
 # The codes that `translate` gives these.
 IDENTITY_MISSING = frozenset(error.__name__ for error in _CREDENTIALS_MISSING)
 
+# What a clock that is wrong can look like, and how wrong it must be.
+_OF_THE_CREDENTIALS = frozenset({FailureKind.EXPIRED, FailureKind.INVALID_CREDENTIALS})
+_MOST_SKEW = timedelta(minutes=5)
+
 
 class AwsFailure(Exception):
     """AWS refused, or could not be understood. `failure` says how; str() holds its code and message only."""
@@ -228,14 +234,29 @@ def translate(error: Exception, *, service: str = "", operation: str = "", regio
         metadata: Any = error.response.get("ResponseMetadata", {})
         code, message = str(answer.get("Code") or "Unknown"), str(answer.get("Message") or "")
         status = int(metadata.get("HTTPStatusCode") or 0)
+        kind = classify(code, message, status)
+        if kind in _OF_THE_CREDENTIALS and _is_our_clock_wrong(metadata.get("HTTPHeaders", {})):
+            kind = FailureKind.CLOCK_SKEW
         return Failure(
-            kind=classify(code, message, status), code=code, message=harmless(message), service=service,
+            kind=kind, code=code, message=harmless(message), service=service,
             operation=operation or error.operation_name, region=region,
             request_id=str(metadata.get("RequestId") or ""),
         )  # fmt: skip
     kind, message = _without_answer(error)
     code = type(error).__name__
     return Failure(kind=kind, code=code, message=message, service=service, operation=operation, region=region)
+
+
+def _is_our_clock_wrong(headers: Mapping[str, str]) -> bool:
+    """Whether AWS's answer is dated further from our time than AWS lets signatures be.
+
+    EC2 says RequestExpired of either: nobody's credentials are to blame for our clock.
+    """
+    try:
+        said = parsedate_to_datetime(headers.get("date", ""))
+    except (TypeError, ValueError):
+        return False
+    return said.tzinfo is not None and abs(datetime.now(UTC) - said) > _MOST_SKEW
 
 
 def harmless(message: str) -> str:

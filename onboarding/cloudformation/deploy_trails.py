@@ -352,14 +352,18 @@ class Region:
         return failures[-1] if failures else f"{stack['StackStatus']}: {stack.get('StackStatusReason', '')}"
 
     def _call(self, operation: Callable[..., Any], **arguments: Any) -> Any:
-        """One request; when botocore has given up on throttling, go on as long as there is time."""
+        """One request, again while AWS is asked too much or the trail is still busy with another change."""
+        busy_left = 5
         while True:
             try:
                 return operation(**arguments)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in THROTTLED or self._clock.left() <= 0:
+                code = error.response["Error"]["Code"]
+                is_busy = code == "ConflictException" and busy_left > 0
+                if not (code in THROTTLED or is_busy) or self._clock.left() <= 0:
                     raise
-            self._clock.pause(random.uniform(1, 5))  # noqa: S311 - jitter is no secret
+            busy_left -= is_busy
+            self._clock.pause(60 if is_busy else random.uniform(1, 5))  # noqa: S311 - jitter is no secret
 
 
 def move_to_cover(stack: Any, order: Order, *, choice: str | None = None) -> Move:

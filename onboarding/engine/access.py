@@ -1,5 +1,6 @@
 """May the portal work with what was handed over? Asked before every survey, and so before every write."""
 
+import logging
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from onboarding.engine import deadlines, grants, sessions
 from onboarding.models import Grant, Run
 from onboarding.observed import Failure, Identity
 from onboarding.states import FailureKind, Stage
+
+logger = logging.getLogger(__name__)
 
 # So many opt-in regions are asked before a token is held to be of the kind that works in none.
 _OPT_IN_REGIONS_ASKED = 3
@@ -91,6 +94,7 @@ def _check_trust(grant: Grant, role: RoleHandOver) -> None:
 def _check_identity(run: Run, identity: Identity) -> None:
     if identity.account != run.account.number:
         if identity.account == _own_account():
+            logger.error("access.own_account run_id=%s", run.pk)
             raise _refused("own_account", "The portal's own identity answered instead of the owner's.")
         raise _refused("wrong_account", f"These credentials belong to account {identity.account}.")
     if ":federated-user/" in identity.arn:

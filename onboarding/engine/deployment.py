@@ -114,7 +114,12 @@ def carry_out(
             return None
         case Move.FAIL:
             failure = failure_of(session, stack, token=step.token) if stack is not None else None
-            steps.fail_because(work, step, failure, decision.reason_code)
+            # What is left of it matters more than why it failed; AWS's words tell both.
+            is_stuck = stack is not None and stack.status == "ROLLBACK_FAILED"
+            if is_stuck and decision.reason_code == "create_failed":
+                steps.fail(work, step, "rollback_stuck", failure, aws_status="ROLLBACK_FAILED")
+            else:
+                steps.fail_because(work, step, failure, decision.reason_code, stack=stack)
             return None
         case _:
             _see(work, step, stack)

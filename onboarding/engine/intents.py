@@ -40,7 +40,7 @@ def intend(work: Work, step: Step, move: Move) -> Intent:
         if stored.last_move == move and not was_answered(stored):
             history.move_step(step, StepStatus.WORKING)
             return Intent(move, stored.token)
-        if stored.attempts >= MOST_ATTEMPTS:
+        if stored.attempts >= MOST_ATTEMPTS * (1 + _retries(stored)):
             raise TooManyAttempts
         attempts = stored.attempts + 1
         token = f"onb-{work.run_id.hex[:12]}-{stored.pk}-{attempts}"
@@ -56,6 +56,12 @@ def intend(work: Work, step: Step, move: Move) -> Intent:
             token=token,
         )
     return Intent(move, token)
+
+
+def _retries(step: Step) -> int:
+    """How often the run's owner had what failed tried again: each time allows as many attempts anew."""
+    notes = Event.objects.filter(run_id=step.run_id, kind="owner.note")
+    return notes.filter(data__choice="retry_failed").count()
 
 
 def was_answered(step: Step) -> bool:
@@ -92,17 +98,22 @@ def record_answer(
     `place` says whose account it was: the owner's "account", or the "central" side's.
     """
     with holding(work):
-        for write in answers.writes():
-            history.record(
-                work.run_id,
-                "aws.write",
-                region=write.region,
-                step_id=step.pk,
-                service=write.service,
-                operation=write.operation,
-                stack=stack,
-                place=place,
-                request_id=write.request_id,
-                token=intent.token,
-            )
+        record_writes(work, step, intent.token, stack=stack, place=place)
         history.move_step(step, StepStatus.WORKING, **fields)
+
+
+def record_writes(work: Work, step: Step, token: str, *, stack: str = "", place: str = "account") -> None:
+    """Record what AWS accepted since `answers.forget`. Inside the caller's transaction."""
+    for write in answers.writes():
+        history.record(
+            work.run_id,
+            "aws.write",
+            region=write.region,
+            step_id=step.pk,
+            service=write.service,
+            operation=write.operation,
+            stack=stack,
+            place=place,
+            request_id=write.request_id,
+            token=token,
+        )

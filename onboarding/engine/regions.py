@@ -12,7 +12,7 @@ from onboarding import decisions
 from onboarding.aws import stacks
 from onboarding.aws import trails as aws_trails
 from onboarding.aws.session import AwsSession
-from onboarding.engine import advancing, deadlines, readings, sessions, steps, trails
+from onboarding.engine import admission, advancing, deadlines, readings, sessions, steps, trails
 from onboarding.engine.causes import failure_from_reason, failure_of
 from onboarding.engine.claims import Work, holding, make_due
 from onboarding.models import Run, Step, history
@@ -96,6 +96,8 @@ def _judge(
 ) -> timedelta | None:
     """The parent has settled and the region isn't logging: once more, or failed with its own reason."""
     failure = _failure(step, parent, session, stack, trail)
+    if steps.reason_code_for(failure, step) in admission.SHUT_OUT and not trails.was_tried_again(parent):
+        admission.again(work, step)
     with holding(work) as run:
         if parent is not None and trails.try_again(run, parent):
             readings.keep(run, step.region, state=RegionState.WAITING, stack=stack, trail=trail)
@@ -123,13 +125,13 @@ def _failure(
     step: Step, parent: Step | None, session: AwsSession, stack: Stack | None, trail: Trail | None
 ) -> Failure:
     """Why it isn't logging: by its trail, its stack, the function's answer, or the parent's failure."""
-    if trail is not None:
+    told = _told_by_function(parent, step.region)
+    if trail is not None and not told:
         return Failure(
             FailureKind.OURS, "not_logging", "The trail exists but does not log.", region=step.region
         )
     if stack is not None and decisions.condition(stack.status) != Condition.LIVE:
         return failure_of(session, stack, operation="CreateStack")
-    told = _told_by_function(parent, step.region)
     if told:
         return failure_from_reason(told, region=step.region, operation="CreateStack")
     if parent is not None and parent.failure:

@@ -64,7 +64,7 @@ def _wait(work: Work, step: Step, stack: Stack | None) -> timedelta:
 
 def _fail(work: Work, step: Step, session: AwsSession, stack: Stack | None, code: str) -> None:
     failure = failure_of(session, stack, token=step.token, operation="DeleteStack") if stack else None
-    steps.fail_because(work, step, failure, code)
+    steps.fail_because(work, step, failure, code, stack=stack)
 
 
 def _delete(

@@ -15,7 +15,7 @@ from onboarding.engine import advancing, deadlines, intents
 from onboarding.engine.claims import Work
 from onboarding.models import Step, WorkItem
 from onboarding.models.stages import steps_of
-from onboarding.observed import Failure
+from onboarding.observed import Failure, Stack
 from onboarding.states import FailureKind, Stage, StepStatus
 
 # These pass: the step stands as it is, and the item is tried again.
@@ -46,6 +46,8 @@ def look_at_each(work: Work, look: Look) -> timedelta | None:
 
 
 def _look_at(work: Work, step: Step, look: Look) -> timedelta | None:
+    # Asked before the look: one whose time ends during it is judged by what the look itself finds.
+    was_over = is_over(step)
     try:
         wait = look(step)
     except intents.TooManyAttempts:
@@ -57,7 +59,7 @@ def _look_at(work: Work, step: Step, look: Look) -> timedelta | None:
             raise
         fail_for(work, step, refusal.failure)
         return None
-    if wait is not None and is_over(step):
+    if wait is not None and was_over:
         fail(work, step, "took_too_long")
         return None
     return wait
@@ -75,8 +77,8 @@ def is_over(step: Step) -> bool:
     return step.started_at is not None and timezone.now() > step.started_at + limit
 
 
-def fail(work: Work, step: Step, reason_code: str, failure: Failure | None = None) -> None:
-    advancing.settle(work, step, StepStatus.FAILED, reason_code=reason_code, failure=failure)
+def fail(work: Work, step: Step, reason_code: str, failure: Failure | None = None, **fields: object) -> None:
+    advancing.settle(work, step, StepStatus.FAILED, reason_code=reason_code, failure=failure, **fields)
 
 
 def fail_for(work: Work, step: Step, failure: Failure) -> None:
@@ -84,10 +86,13 @@ def fail_for(work: Work, step: Step, failure: Failure) -> None:
     fail(work, step, reason_code_for(failure, step), failure)
 
 
-def fail_because(work: Work, step: Step, failure: Failure | None, otherwise: str) -> None:
+def fail_because(
+    work: Work, step: Step, failure: Failure | None, otherwise: str, *, stack: Stack | None
+) -> None:
     """Fail the step with the remedy that fits what AWS said, or `otherwise` where none does."""
     code = reason_code_for(failure, step) if failure is not None else otherwise
-    fail(work, step, otherwise if code == remedies.UNKNOWN.code else code, failure)
+    status = stack.status if stack is not None else ""
+    fail(work, step, otherwise if code == remedies.UNKNOWN.code else code, failure, aws_status=status)
 
 
 def reason_code_for(failure: Failure, step: Step) -> str:

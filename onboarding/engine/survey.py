@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding import planning
+from onboarding import planning, remedies
 from onboarding.aws.regions import survey_account
 from onboarding.blueprint import build_blueprint
 from onboarding.engine import access, deadlines, grants, parking, preflight, readings
@@ -20,7 +20,15 @@ from onboarding.models import AwsAccount, Run, history, standing
 from onboarding.models.stages import lay_out, next_stage, open_stage
 from onboarding.observed import AccountSurvey, Failure
 from onboarding.planning import Plan, PlannedStep
-from onboarding.states import WRITING_STAGES, FailureKind, RunStatus, Stage, StepKind, StepStatus
+from onboarding.states import (
+    WRITING_STAGES,
+    FailureKind,
+    RegionOutcome,
+    RunStatus,
+    Stage,
+    StepKind,
+    StepStatus,
+)
 from onboarding.stored import survey_as_json
 
 _SURVEYED = frozenset({RunStatus.SURVEYING, RunStatus.RUNNING})
@@ -44,6 +52,9 @@ def look(work: Work, run: Run) -> timedelta | None:
         text = f"These credentials belong to account {survey.account}."
         parking.needs_access(work, "wrong_account", Failure(FailureKind.OURS, "wrong_account", text))
         return None
+    if (closed := _closed_everywhere(survey)) is not None:
+        parking.needs_access(work, remedies.remedy_for(closed, "access").code, closed)
+        return None
     plan = planning.plan(build_blueprint(settings.COMPANY), survey, run.choices)
     rights = preflight.for_plan(run, rights, plan)
     if rights.missing:
@@ -66,6 +77,14 @@ def _stop(work: Work, run: Run, rights: preflight.Rights) -> None:
     with holding(work, run_in=_SURVEYED) as held:
         preflight.record(held, rights)
     parking.needs_access(work, preflight.MISSING, rights.failure())
+
+
+def _closed_everywhere(survey: AccountSurvey) -> Failure | None:
+    """AWS's refusal where no region at all could be read: that is no region's fault but the access's."""
+    if any(region.outcome == RegionOutcome.READ for region in survey.regions):
+        return None
+    refused = (region.failure for region in survey.regions if region.outcome == RegionOutcome.DENIED)
+    return next((failure for failure in refused if failure is not None), None)
 
 
 def _remember_alias(run: Run, alias: str) -> None:

@@ -48,6 +48,11 @@ def has_settled(parent: Step, attempt: int) -> bool:
     return bool(parent.is_settled or parent.outputs.get(SETTLED_ATTEMPT) == attempt)
 
 
+def was_tried_again(parent: Step | None) -> bool:
+    """Whether the one more attempt of this run has been used."""
+    return parent is None or bool(parent.is_settled or parent.outputs.get(TRIED_AGAIN))
+
+
 def try_again(run: Run, parent: Step) -> bool:
     """Ask the parent for one more attempt; False when it was before. Inside a transaction on the run."""
     stored = Step.objects.get(pk=parent.pk)

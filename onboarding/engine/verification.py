@@ -16,7 +16,7 @@ from onboarding.aws import roles
 from onboarding.aws import trails as aws_trails
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
-from onboarding.engine import advancing, deadlines, readings, sessions, steps
+from onboarding.engine import admission, advancing, deadlines, readings, sessions, steps
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, Step, history
 from onboarding.observed import Failure, Role, Trail
@@ -24,6 +24,8 @@ from onboarding.states import FailureKind, RegionState, StepKind, StepStatus
 from onboarding.stored import survey_from_json
 
 AUDIT_ROLE, RESPONSE_ROLE = "SecurityAuditRoleArn", "IncidentResponseRoleArn"
+# In a region's outputs: that the central side was asked once more to take its logs.
+ADMITTED_AGAIN = "admitted_again"
 SECURITY_AUDIT_POLICY = "arn:aws:iam::aws:policy/SecurityAudit"
 
 
@@ -171,7 +173,13 @@ def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | N
             told = {"trail_arn": trail.arn, "first_log_at": trail.first_log_at.isoformat()}
             advancing.settle_within(run, step, StepStatus.FINISHED, outputs=told)
         return None
-    if failure is not None and _is_older_than(step, deadlines.new_roles_limit()):
+    is_shut_out = failure is not None and failure.code in admission.SHUT_OUT
+    if is_shut_out and not step.outputs.get(ADMITTED_AGAIN):
+        admission.again(work, step)
+        with holding(work):
+            history.move_step(step, StepStatus.WORKING, outputs={**step.outputs, ADMITTED_AGAIN: True})
+    # What is refused at delivery may be delivered next time: that is waited for as a first log is.
+    elif failure is not None and not is_shut_out and _is_older_than(step, deadlines.new_roles_limit()):
         _fail(work, step, failure, trail)
         return None
     if steps.is_over(step):

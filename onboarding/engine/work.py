@@ -47,6 +47,10 @@ _MOST_REFUSALS = 3
 _MOST_REFUSALS_OF_OUR_CLOCK = 5
 
 
+# No owner can mend these: operators are alerted by what is logged as an error.
+_FOR_THE_OPERATORS = frozenset({FailureKind.CLOCK_SKEW, FailureKind.OURS})
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """Whether anything of the run is due at once, so that it need not wait for the next tick."""
@@ -74,7 +78,9 @@ def work(claim: Claim) -> Next:
         wait = _without_access(held, Failure(FailureKind.OURS, "hand_over_unreadable", ""))
     except AwsFailure as refusal:
         faults, trouble = held.faults + 1, refusal.failure
-        logger.warning(
+        is_ours = refusal.failure.kind in _FOR_THE_OPERATORS
+        logger.log(
+            logging.ERROR if is_ours else logging.WARNING,
             "aws.fault run_id=%s stage=%s region=%s faults=%s kind=%s code=%s request_id=%s",
             held.run_id,
             held.stage,

@@ -12,12 +12,14 @@ One work item is one run, one stage, one region, and `steps_of` says which steps
     verify   one item for the roles, region ""; and one for each region
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from onboarding.models import history
 from onboarding.models.run import Run
 from onboarding.models.step import Step
 from onboarding.models.work_item import WorkItem
@@ -29,6 +31,8 @@ ORDER = (Stage.ADMIT, Stage.REMOVE, Stage.ROLES, Stage.TRAILS, Stage.VERIFY)
 
 # Steps whose work item is bound to no region, whatever region the step itself names.
 _WITHOUT_STEPS = frozenset({Stage.SURVEY, Stage.REVOKED})
+# What a removal has to remember: the roles that must be gone with the stack.
+_KEPT_OUTPUTS = ("roles",)
 _UNBOUND = (StepKind.ADMIT_ACCOUNT, StepKind.DEPLOY_TRAILS, StepKind.VERIFY_ROLES)
 
 
@@ -54,6 +58,35 @@ def lay_out(run: Run, plan: Plan) -> None:
                 finished_at=now if planned.refused else None,
             )
             for planned in plan.steps
+        )
+
+
+def steps_to_retry(run: Run) -> list[Step]:
+    """The steps that failed, or weren't begun for another's sake. What the plan itself refuses stays so."""
+    plan = Plan.from_json(run.plan or {})
+    refused = {planned.ordinal for planned in plan.steps if planned.refused}
+    unfinished = run.steps.exclude(status=StepStatus.FINISHED).order_by("ordinal")
+    return [step for step in unfinished if step.ordinal not in refused]
+
+
+def reopen(run: Run, failed: Sequence[Step]) -> None:
+    """Let these steps wait again. What is finished stays so: only the parent of a reopened region has to work
+    once more, as it alone writes there. Inside the caller's transaction on the run.
+    """
+    parents = run.steps.filter(kind=StepKind.DEPLOY_TRAILS, status=StepStatus.FINISHED)
+    has_region = any(step.kind == StepKind.REGION_TRAIL for step in failed)
+    for step in (*failed, *(parents if has_region else ())):
+        # An intent whose answer was never recorded is asked again with its token.
+        is_in_flight = step.status == StepStatus.WORKING
+        history.move_step(
+            step,
+            StepStatus.WAITING,
+            expect=set(StepStatus),
+            last_move=step.last_move if is_in_flight else "",
+            token=step.token if is_in_flight else "",
+            aws_status="",
+            outputs={name: step.outputs[name] for name in _KEPT_OUTPUTS if name in step.outputs},
+            started_at=None,
         )
 
 

@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import AwsAccount, Run
+from onboarding.remedies import REMEDIES
 from onboarding.states import RunStatus
 
 
@@ -52,13 +53,26 @@ def next_act(account: AwsAccount, run: Run | None) -> Act | None:
         case RunStatus.NEEDS_ACCESS:
             return Act(_("Hand over access again"), hand_over)
         case RunStatus.FAILED | RunStatus.PARTLY_DONE | RunStatus.CANCELLED:
-            return Act(_("Start again"), reverse("start-again", args=[account.number]))
+            return _once_more(account, run)
         case RunStatus.CANCELLING:
             return Act(_("Leave things as they are"), reverse("leave-as-is", args=[run.pk]))
         case RunStatus.VERIFIED:
             return Act(_("See how to fetch your logs"), reverse("logs", args=[account.number]))
         case _:
             return None
+
+
+def _once_more(account: AwsAccount, run: Run) -> Act:
+    if run.status != RunStatus.CANCELLED and may_be_tried_again(run):
+        return Act(_("Try again what failed"), reverse("retry", args=[run.pk]))
+    return Act(_("Start again"), reverse("start-again", args=[account.number]))
+
+
+def may_be_tried_again(run: Run) -> bool:
+    """Whether the plan that was approved could still bring about what failed, as far as the reason tells."""
+    remedy = REMEDIES.get(run.reason_code)
+    is_approved = bool(run.approved_digest) and run.approved_digest == run.plan_digest
+    return is_approved and remedy is not None and not remedy.needs_new_plan
 
 
 def waiting_for(run: Run) -> str | Promise:

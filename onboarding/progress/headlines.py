@@ -50,7 +50,7 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
     ),
     RunStatus.PARTLY_DONE: (
         gettext_lazy("%(covered)s of %(all)s regions are covered"),
-        gettext_lazy("What is done stays done. Starting again touches only what is missing."),
+        gettext_lazy("What is done stays done. Trying again touches only what is missing."),
     ),
     RunStatus.FAILED: (
         gettext_lazy("The run failed"),

@@ -77,6 +77,8 @@ def _words(event: Event) -> str:
             return _("The owner chose to leave things as they are.")
         case "owner.decided":
             return _decision_words(event.data)
+        case "owner.note" if event.data.get("choice") == "retry_failed":
+            return _("The owner had what failed tried again.")
         case kind:
             return _PLAIN[kind]() if kind in _PLAIN else ""
 

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.observed import Failure
 from onboarding.remedies import access, central, installing, regions, removing, running
-from onboarding.remedies.remedy import Remedy, Who
+from onboarding.remedies.remedy import Remedy, Sign, Who
 from onboarding.states import FailureKind
 
-__all__ = ["REMEDIES", "UNKNOWN", "Remedy", "Who", "remedy_for"]
+__all__ = ["REMEDIES", "UNKNOWN", "Remedy", "Sign", "Who", "remedy_for"]
 
 UNKNOWN = Remedy(
     code="unknown",

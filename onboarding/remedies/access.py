@@ -250,6 +250,14 @@ ROWS = (
         signs=(sign(text=r"lambda:InvokeFunction|Rate Exceeded\..*Lambda|ReservedFunctionConcurrent"),),
     ),
     Remedy(
+        "retry_needs_access",
+        _("Hand over access to try it again"),
+        _("What failed is to be tried again, and the access you gave before is destroyed."),
+        _("What is done stays as it is; only what failed is touched."),
+        _("Hand over access again: the portal looks at the account and does the rest."),
+        Who.OWNER,
+    ),
+    Remedy(
         "access_missing",
         _("No access is held"),
         _("What you handed over was destroyed, or was never received."),

@@ -10,6 +10,18 @@ VERIFYING = (StepKind.VERIFY_ROLES.value, StepKind.VERIFY_REGION.value, "verify"
 
 ROWS = (
     Remedy(
+        "bucket_missing",
+        _("The log bucket isn't there"),
+        _("Infosec's bucket doesn't exist, or has another name."),
+        _("No trail can deliver to it."),
+        _("Nothing for you to do: infosec has to put it right."),
+        Who.INFOSEC,
+        signs=(
+            sign("S3BucketDoesNotExistException", "NoSuchBucket"),
+            sign(text=r"S3 bucket .* does not exist"),
+        ),
+    ),
+    Remedy(
         "admission_denied",
         _("The log storage could not be prepared"),
         _("Infosec's own storage account refused to admit your account."),
@@ -43,15 +55,6 @@ ROWS = (
             sign("InsufficientS3BucketPolicyException"),
             sign(text=r"Incorrect S3 bucket policy is detected"),
         ),
-    ),
-    Remedy(
-        "bucket_missing",
-        _("The log bucket isn't there"),
-        _("Infosec's bucket doesn't exist, or has another name."),
-        _("No trail can deliver to it."),
-        _("Nothing for you to do: infosec has to put it right."),
-        Who.INFOSEC,
-        signs=(sign("S3BucketDoesNotExistException"), sign(text=r"S3 bucket .* does not exist")),
     ),
     Remedy(
         "topic_policy",
@@ -123,6 +126,7 @@ ROWS = (
         _("Somebody changed it, or it was not created from this template."),
         _("Start again: the plan shows the difference."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "audit_role_missing",
@@ -131,6 +135,7 @@ ROWS = (
         _("Infosec can't look at your account from outside, so nothing is verified."),
         _("Start again: the plan brings the stack up to date."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "old_role_unknown",
@@ -148,5 +153,6 @@ ROWS = (
         _("Start again: the plan shows what is missing."),
         Who.OWNER,
         signs=(sign("NoSuchEntity", "NoSuchEntityException", places=VERIFYING),),
+        needs_new_plan=True,
     ),
 )

@@ -77,6 +77,7 @@ ROWS = (
         _("Rename or delete that stack if you can do without it, then start again."),
         Who.OWNER,
         signs=(sign("AlreadyExistsException"),),
+        needs_new_plan=True,
     ),
     Remedy(
         "role_quota",
@@ -111,6 +112,7 @@ ROWS = (
         _("We don't know what for, so we left it as it is."),
         _("Delete that stack in the console (it holds nothing yet), then start again."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "update_stuck",
@@ -120,6 +122,7 @@ ROWS = (
         _("Choose Continue update rollback for this stack in the console, then start again."),
         Who.OWNER,
         signs=(sign("UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "IMPORT_ROLLBACK_FAILED"),),
+        needs_new_plan=True,
     ),
     Remedy(
         "rollback_stuck",
@@ -171,6 +174,7 @@ ROWS = (
         _("Nothing can be created there without looking first."),
         _("Allow the region in your organization's policies, or try again later."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "parent_refused",
@@ -179,6 +183,7 @@ ROWS = (
         _("So this region's trail can't be made either."),
         _("Put right what is said of the CloudTrail stack, then start again."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "token_reused",

@@ -19,6 +19,7 @@ ROWS = (
             sign("MaximumNumberOfTrailsExceededException"),
             sign(text=r"maximum number of trails|already has \d+ trails"),
         ),
+        needs_new_plan=True,
     ),
     Remedy(
         "trail_name_taken",
@@ -54,6 +55,7 @@ ROWS = (
         _("What happens in this region isn't recorded for infosec."),
         _("Start again: the plan switches it on."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "trail_missing",
@@ -63,6 +65,7 @@ ROWS = (
         _("Start again: the plan makes it anew."),
         Who.OWNER,
         signs=(sign("TrailNotFoundException"),),
+        needs_new_plan=True,
     ),
     Remedy(
         "region_stack_failed",
@@ -113,6 +116,7 @@ ROWS = (
         _("A region that you enabled yourself may have been missed."),
         _("Hand over a role made from the hand-over template: it may list regions."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
 )
 

@@ -43,7 +43,8 @@ class Sign:
 class Remedy:
     """A failure in plain words: what happened, what it means, the one thing to do, and who does it.
 
-    `signs`: any of them makes a failure this one.
+    `signs`: any of them makes a failure this one. `needs_new_plan`: trying the approved plan again brings
+    nothing, as it doesn't contain what is to be done.
     """
 
     code: str
@@ -53,6 +54,7 @@ class Remedy:
     act: Words
     who: Who
     signs: tuple[Sign, ...] = ()
+    needs_new_plan: bool = False
 
 
 def sign(

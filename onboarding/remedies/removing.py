@@ -15,6 +15,7 @@ ROWS = (
         _("We left it as it is: it may be yours."),
         _("If it is the old one, take your resources out of it or delete it yourself; then start again."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "nested_or_stackset",
@@ -23,6 +24,7 @@ ROWS = (
         _("We left it as it is."),
         _("Remove it where it is managed, then start again."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "termination_protected",
@@ -87,6 +89,7 @@ ROWS = (
         _("Whoever had access through it still has."),
         _("Remove that stack, or the role from it, where it is managed; then start again."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "delete_failed",
@@ -120,5 +123,6 @@ ROWS = (
         _("We left it as it is."),
         _("Start again to get a new plan."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
 )

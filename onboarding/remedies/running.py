@@ -65,6 +65,7 @@ ROWS = (
         _("Nothing more was done."),
         _("Read the new plan and approve it."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "cancelled_by_owner",

@@ -1,4 +1,4 @@
-"""What an owner does to a run beside approving it: cancel, leave as it is, start again.
+"""What an owner does to a run beside approving it: cancel, leave as it is, try again, start again.
 
 Each asks first, on a page of its own: these links also stand in fragments that everybody who watches shares.
 """
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import Run
+from onboarding.progress.retry import retry_of
 from onboarding.services import cancelling, retrying
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus
@@ -64,6 +65,29 @@ def start_again(request: HttpRequest, number: str) -> HttpResponse:
             return redirect("front")
         return redirect("hand-over" if is_owner(request, account) else "people", account.number)
     return render(request, "start_again.html", {"account": account, "back": _back(account.runs.first())})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@recent_sign_in_required
+def retry(request: HttpRequest, run_id: str) -> HttpResponse:
+    """What failed, once more under the same approval; where that brings nothing, a new plan is offered."""
+    run = own_run(request, run_id)
+    if request.method == "POST":
+        try:
+            retrying.retry_failed(signed_in(request), run)
+        except retrying.NothingToRetry as refusal:
+            messages.info(request, str(refusal))
+            return redirect("start-again", run.account.number)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        needs_access = run.status == RunStatus.NEEDS_ACCESS
+        return redirect("hand-over", run.account.number) if needs_access else redirect("run", run.pk)
+    failed = retrying.failed_steps(run)
+    if not failed:
+        messages.info(request, str(retrying.NothingToRetry()))
+        return redirect("start-again", run.account.number)
+    return render(request, "retry.html", {"run": run, "account": run.account, "retry": retry_of(run, failed)})
 
 
 def _back(run: Run | None) -> str:

@@ -1,6 +1,9 @@
 """What a refusal means: every code of every service, and that no secret passes."""
 
 import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from botocore import exceptions
@@ -212,3 +215,19 @@ def test_a_fault_of_our_own_is_not_translated() -> None:
 
     with pytest.raises(ZeroDivisionError):
         ask(call)
+
+
+@pytest.mark.parametrize("code", ["RequestExpired", "ExpiredToken", "SignatureDoesNotMatch", "AuthFailure"])
+@pytest.mark.parametrize(("minutes", "expected"), [(20, Kind.CLOCK_SKEW), (-20, Kind.CLOCK_SKEW), (2, None)])
+def test_what_comes_of_our_clock_is_not_blamed_on_the_credentials(
+    code: str, minutes: int, expected: Kind | None
+) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    assert translate(ClientError(answer, "X")).kind == (expected or classify(code))
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Wed, 25 Nov 2026 13:00:00"])
+def test_a_date_that_says_nothing_changes_nothing(date: str) -> None:
+    answer: Any = {"Error": {"Code": "ExpiredToken"}, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    assert translate(ClientError(answer, "X")).kind == Kind.EXPIRED

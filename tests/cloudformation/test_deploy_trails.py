@@ -296,6 +296,24 @@ def test_throttling_is_waited_out(ask: Ask) -> None:
     assert ask(world)["Reason"] == "us-east-1: AccessDenied: no"
 
 
+@pytest.mark.parametrize(("times", "verdict"), [(5, "Covered"), (6, "Failed")])
+def test_a_busy_trail_is_waited_for_five_times(ask: Ask, standing: Any, times: int, verdict: str) -> None:
+    world = FakeWorld("us-east-1")
+    region = world["us-east-1"]
+    standing(region)
+    busy = refused("ConflictException", "The trail is being changed")
+    looks = iter([busy] * times)
+    look = region.get_trail_status
+
+    def sometimes_busy(**request: Any) -> dict[str, Any]:
+        if (refusal := next(looks, None)) is not None:
+            raise refusal
+        return look(**request)
+
+    region.get_trail_status = sometimes_busy  # type: ignore[method-assign]
+    assert ask(world)["Data"][verdict] == "1"
+
+
 def test_throttling_without_end_ends_with_the_time(ask: Ask) -> None:
     world = FakeWorld("us-east-1")
     world["us-east-1"].refuses["DescribeStacks"] = [refused("Throttling", "Rate exceeded")]

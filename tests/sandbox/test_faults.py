@@ -1,5 +1,6 @@
 """Does what goes wrong on demand look as it does at AWS, for those concerned and as often as said?"""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from sandbox.client import Sandbox, SandboxError
 from tests.sandbox.conftest import ClientFactory
+from tests.sandbox.stack_steps import TRUST, body, role, settled, told, topic
 from tests.sandbox.steering import keys, refused
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -184,3 +186,29 @@ def test_an_unknown_kind_or_field_is_refused(sandbox: Sandbox) -> None:
         sandbox.fault(kind="earthquake")
     with pytest.raises(SandboxError, match="Not a field"):
         sandbox.fault(kind="throttle", colour="red")
+
+
+def test_what_cloudformation_calls_for_a_stack_is_refused_in_the_resources_event(
+    sandbox: Sandbox, client: ClientFactory, account: str
+) -> None:
+    inside = {"kind": "refuse", "account": account, "principal": "cloudformation.amazonaws.com"}
+    sandbox.fault(**inside, service="iam", action="CreateRole", code="ServiceLimitExceeded",
+                  message="Cannot exceed quota for RolesPerAccount: 1000", status=409, count=1)  # fmt: skip
+    sandbox.fault(**inside, service="sns", action="CreateTopic", message="Das ging nicht.", count=1)
+    stacks = client("cloudformation", account)
+    client("iam", account).create_role(RoleName="not-meant", AssumeRolePolicyDocument=json.dumps(TRUST))
+    for name, template in (("quota", body(Role=role())), ("foreign", body(Topic=topic()))):
+        stacks.create_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+        assert settled(stacks, name)["StackStatus"] == "ROLLBACK_COMPLETE"
+    reasons = {
+        name: next(reason for _, status, reason in told(stacks, name) if status == "CREATE_FAILED")
+        for name in ("quota", "foreign")
+    }
+    assert "RolesPerAccount: 1000 (Service: Iam, Status Code: 409" in reasons["quota"]
+    assert reasons["quota"].endswith("HandlerErrorCode: ServiceLimitExceeded)")
+    assert reasons["foreign"] == "Das ging nicht."
+
+
+def test_only_refusals_and_lost_answers_happen_inside_a_stack(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="can be refused"):
+        sandbox.fault(kind="throttle", principal="cloudformation.amazonaws.com")

@@ -65,6 +65,7 @@ DANGEROUS = {
     "import",
     "people",
     "remove-owner",
+    "retry",
     "rotate-external-id",
     "staff",
     "mfa_activate_totp",
