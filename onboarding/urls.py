@@ -27,6 +27,10 @@ from onboarding.views import (
 from onboarding.views.fleet import account as fleet_account
 from onboarding.views.fleet import accounts as fleet_accounts
 from onboarding.views.fleet import bulk as fleet_bulk
+from onboarding.views.fleet import coverage_map as fleet_map
+from onboarding.views.fleet import export as fleet_export
+from onboarding.views.fleet import failures as fleet_failures
+from onboarding.views.fleet import overview as fleet_overview
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -69,6 +73,13 @@ urlpatterns = [
     path("notices/<int:notice_id>/try-again/", notices.try_again, name="try-notice-again"),
     path("audit/", audit.audit, name="audit"),
     path("audit.jsonl", audit.audit_export, name="audit-export"),
+    path("fleet/", fleet_overview.overview, name="fleet"),
+    path("fleet/movement/", fleet_overview.movement, name="fleet-movement"),
+    path("fleet/map/", fleet_map.coverage_map, name="fleet-map"),
+    path("fleet/failures/", fleet_failures.failures, name="fleet-failures"),
+    path("fleet/failures/<slug:code>/retry/", fleet_failures.retry, name="fleet-retry"),
+    path("fleet/accounts.csv", fleet_export.accounts_csv, name="fleet-accounts-csv"),
+    path("fleet/accounts.json", fleet_export.accounts_json, name="fleet-accounts-json"),
     path("fleet/accounts/", fleet_accounts.accounts, name="fleet-accounts"),
     path("fleet/accounts/bulk/", fleet_bulk.bulk, name="bulk"),
     path("fleet/accounts/views/", fleet_bulk.save_view, name="save-view"),

@@ -10,7 +10,7 @@ from onboarding.fleet.looks import blocked_word
 from onboarding.models import AccountSummary, AwsAccount, Grant, Ownership, RegionReading, Run, Step
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.regions import RegionRow, region_rows
-from onboarding.states import StepKind
+from onboarding.states import RegionState, StepKind
 
 RUNS_SHOWN = 20
 GRANTS_SHOWN = 10
@@ -35,7 +35,9 @@ class AccountPage:
     blocked_on: str
     trouble: Trouble | None
     runs: Sequence[Run]
-    regions: tuple[RegionRow, ...]
+    # What is wrong first; those that are left out by themselves.
+    wanted: tuple[RegionRow, ...]
+    skipped: tuple[RegionRow, ...]
     read_at: datetime | None
     stacks: tuple[DeployedStack, ...]
     people: Sequence[Ownership]
@@ -54,13 +56,20 @@ def page_of(summary: AccountSummary) -> AccountPage:
     latest = runs[0] if runs else None
     steps = list(latest.steps.all()) if latest else []
     readings = list(RegionReading.objects.filter(account=account))
+    regions = region_rows(readings, steps, is_over=latest is None or latest.is_settled)
     return AccountPage(
         account=account,
         summary=summary,
         blocked_on=blocked_word(summary.blocked_on),
         trouble=trouble_of(latest.reason_code, latest.failure) if latest and summary.remedy else None,
         runs=runs,
-        regions=region_rows(readings, steps, is_over=latest is None or latest.is_settled),
+        wanted=tuple(
+            sorted(
+                (row for row in regions if row.state != RegionState.SKIPPED),
+                key=lambda row: row.state != RegionState.FAILED,
+            )
+        ),
+        skipped=tuple(row for row in regions if row.state == RegionState.SKIPPED),
         read_at=max((reading.read_at for reading in readings), default=None),
         stacks=_stacks(steps, readings),
         people=list(Ownership.objects.filter(account=account).select_related("user").order_by("pk")),

@@ -65,8 +65,19 @@ def mark_second_factor(user: "AnyUser", *, passed: bool) -> "AnyUser":
     return user
 
 
+def mark_infosec(user: "AnyUser") -> "AnyUser":
+    """Note on this user object that this request has found them to be of infosec, with a second factor.
+
+    Whether they see every account is then not asked of the database once more for each thing they see.
+    """
+    user.was_just_found_infosec = True  # type: ignore[union-attr]
+    return mark_second_factor(user, passed=True)
+
+
 def sees_every_account(user: "AbstractBaseUser | AnonymousUser") -> bool:
     """Infosec staff whose session proved a second factor. Not marked means not proven, and sees less."""
+    if getattr(user, "was_just_found_infosec", False):
+        return True
     return bool(getattr(user, "has_second_factor", False)) and role_of(user) is not None
 
 

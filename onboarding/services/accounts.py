@@ -120,6 +120,7 @@ def change_details(
         changed = {field: value for field, value in details.items() if getattr(before, field) != value}
         if changed:
             AwsAccount.objects.filter(pk=account.pk).update(**changed)
+            standing.bring_up_to_date(account.pk)
             append(AuditKind.ACCOUNT_CHANGED, actor_id=user.pk, account_id=account.pk, **changed)
             standing.bring_up_to_date(account.pk)
     account.refresh_from_db(fields=list(details))

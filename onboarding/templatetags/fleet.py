@@ -7,7 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from onboarding.fleet import looks
+from onboarding.fleet import columns, looks
 from onboarding.fleet.account import DeployedStack
 from onboarding.fleet.columns import when
 from onboarding.progress.regions import RegionRow
@@ -18,6 +18,12 @@ register = template.Library()
 @register.simple_tag
 def state_chip(state: str) -> SafeString:
     return looks.state_chip(state)
+
+
+@register.simple_tag
+def remedy_title(code: str) -> str:
+    """A failure in a few words; empty where nothing is known to be wrong."""
+    return columns.remedy_title(code) if code else ""
 
 
 @register.simple_tag

@@ -16,7 +16,7 @@ from onboarding.middleware.gatekeeper import (
     passed_second_factor,
 )
 from onboarding.models import AwsAccount, Run, StaffRole
-from onboarding.models.people import STARTS_WORK_AGAIN, mark_second_factor, role_of
+from onboarding.models.people import STARTS_WORK_AGAIN, mark_infosec, role_of
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -39,7 +39,7 @@ def infosec_member(request: HttpRequest) -> tuple[User, StaffRole]:
         raise Http404
     if not passed_second_factor(request):
         raise SecondFactorNeeded
-    return mark_second_factor(user, passed=True), role
+    return mark_infosec(user), role
 
 
 def infosec(request: HttpRequest) -> User:

@@ -1,16 +1,19 @@
-"""The first page: what this is, or for who is signed in, their accounts and what is next for each."""
+"""The first page: what this is, or for who is signed in, their accounts and what is next for each.
+
+Who is of infosec and owns no account goes on to the fleet.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from onboarding.middleware.gatekeeper import demand_second_factor
-from onboarding.models import AwsAccount, Notice, Run, StaffRole
-from onboarding.models.people import READS_AUDIT_LOG, role_of, sees_every_account
+from onboarding.models import AwsAccount, Run
+from onboarding.models.people import role_of, sees_every_account
 from onboarding.progress.acts import Act, next_act
 from onboarding.views.access import viewer
 
@@ -33,8 +36,10 @@ def front(request: HttpRequest) -> HttpResponse:
     role = role_of(user)
     if role and not AwsAccount.objects.owned_by(user).exists():
         demand_second_factor(request)
+        # They watch all accounts and have none of their own to go on with.
+        return redirect("fleet")
     sees_all = sees_every_account(user)
-    accounts = AwsAccount.objects.visible_to(user).prefetch_related("ownerships__user").distinct()
+    accounts = AwsAccount.objects.owned_by(user).prefetch_related("ownerships__user").distinct()
     latest = _latest_runs(accounts)
     lines = [_line(account, latest.get(account.pk), user.pk) for account in accounts]
     return render(
@@ -44,9 +49,6 @@ def front(request: HttpRequest) -> HttpResponse:
             "lines": lines,
             "sees_all": sees_all,
             "lacks_second_factor": role is not None and not sees_all,
-            "reads_audit_log": role in READS_AUDIT_LOG and sees_all,
-            "undelivered": Notice.objects.in_trouble().count() if sees_all else 0,
-            "gives_roles": role == StaffRole.SUPERUSER and sees_all,
         },
     )
 

@@ -21,3 +21,46 @@ for (const every of document.querySelectorAll("input[data-every]")) {
     every.indeterminate = checked > 0 && checked < boxes().length;
   });
 }
+
+// --- Movement, asked for again and again while somebody looks -------------------------------------
+const AGAIN_MILLISECONDS = 10000;
+for (const place of document.querySelectorAll("[data-again]")) {
+  setInterval(async () => {
+    // Whoever reads with the keyboard must not lose their place.
+    if (document.hidden || place.contains(document.activeElement)) return;
+    try {
+      const answer = await fetch(place.dataset.again, { redirect: "error", headers: { Accept: "text/html" } });
+      if (!answer.ok) return;
+      const text = await answer.text();
+      if (place.contains(document.activeElement)) return;
+      const template = document.createElement("template");
+      template.innerHTML = text;
+      place.replaceChildren(template.content);
+    } catch { /* the server is away for a moment: the next time tells */ }
+  }, AGAIN_MILLISECONDS);
+}
+
+// --- The map as one stop of the Tab key: arrows walk its cells ------------------------------------
+for (const grid of document.querySelectorAll("table[data-grid]")) {
+  const rows = [...grid.tBodies[0].rows];
+  const link = (row, column) => rows[row]?.cells[column]?.querySelector("a");
+  for (const each of grid.tBodies[0].querySelectorAll("td a")) each.tabIndex = -1;
+  const enter = link(0, 1);
+  if (enter) enter.tabIndex = 0;
+  grid.addEventListener("focusin", (event) => {
+    if (!event.target.closest("td")) return;
+    for (const each of grid.querySelectorAll('td a[tabindex="0"]')) each.tabIndex = -1;
+    event.target.tabIndex = 0;
+  });
+  grid.addEventListener("keydown", (event) => {
+    const cell = event.target.closest("td");
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!cell || !step) return;
+    event.preventDefault();
+    let row = cell.parentElement.sectionRowIndex + step[0];
+    let column = cell.cellIndex + step[1];
+    // Over a region that an account was never read in.
+    while (rows[row]?.cells[column] && !link(row, column)) { row += step[0]; column += step[1]; }
+    link(row, column)?.focus();
+  });
+}

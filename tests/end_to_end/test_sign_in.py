@@ -132,7 +132,7 @@ def sign_out(page: Page) -> None:
 
 
 def sees_every_account(page: Page) -> None:
-    expect(page.get_by_role("heading", name="All accounts")).to_be_visible()
+    expect(page.get_by_role("heading", name="What needs infosec")).to_be_visible()
 
 
 def test_the_first_superuser_sets_a_password_and_a_passkey_and_needs_the_passkey_alone_from_then_on(

@@ -62,6 +62,7 @@ POST_TOO = {
     "hand-over-role-gone",
     "invite-owner",
     "import",
+    "fleet-retry",
 }
 # What is asked of no account: test_doors_table says who gets in there.
 ABOUT_NO_ACCOUNT = {
@@ -85,6 +86,7 @@ ABOUT_NO_ACCOUNT = {
     "batch",
     "batch-report",
     "desk",
+    "fleet-retry",
 }
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
@@ -107,7 +109,7 @@ def address(name: str, account: AwsAccount, run: Run) -> str:
             return reverse(name, args=[uuid4()])
         case ["asked_id"] | ["notice_id"] | ["view_id"]:
             return reverse(name, args=[1])
-        case ["token"]:
+        case ["token"] | ["code"]:
             return reverse(name, args=["made-up"])
         case _:
             return reverse(name)

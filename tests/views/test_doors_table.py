@@ -182,6 +182,7 @@ def make_world() -> World:
         "object_id": "there",
         "app_label": "onboarding",
         "url": "made-up",
+        "code": "unknown",
     }
     absent = there | {
         "number": "111111111111",

@@ -42,7 +42,7 @@ def test_infosec_sees_whom_it_could_not_tell_and_an_operator_has_it_tried_again(
     sign_in: SignIn, operator: User, given_up: Notice
 ) -> None:
     browser = sign_in(operator)
-    assert "1 mail or comment did not get there." in browser.get(reverse("front")).text
+    assert "1 mail or comment did not get there." in browser.get(reverse("fleet")).text
     page = browser.get(reverse("notices")).text
     for told in ("owner@example.org", "SMTPServerDisconnected", "Given up", "30 attempts"):
         assert told in page
@@ -53,7 +53,7 @@ def test_infosec_sees_whom_it_could_not_tell_and_an_operator_has_it_tried_again(
     assert sent.to == ["owner@example.org"]
     assert given_up.run.events.filter(kind="notice.asked_again").get().data["by_id"] == operator.pk
     assert "Everybody was told everything" in browser.get(reverse("notices")).text
-    assert "did not get there" not in browser.get(reverse("front")).text
+    assert "did not get there" not in browser.get(reverse("fleet")).text
 
 
 def test_what_is_sent_already_is_not_sent_again(sign_in: SignIn, operator: User, given_up: Notice) -> None:

@@ -42,7 +42,7 @@ def test_the_first_page_shows_nobody_elses_accounts(
     account: AwsAccount, stranger: User, staff: User, sign_in: SignIn
 ) -> None:
     assert account.number not in sign_in(stranger).get("/").text
-    assert account.number in sign_in(staff).get("/").text
+    assert account.number in sign_in(staff).get("/fleet/accounts/").text
 
 
 def test_the_plan_names_every_deletion_and_region_before_anything_happens(

@@ -6,11 +6,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from onboarding.fleet.account import page_of
-from onboarding.models import AccountSummary, Assignment
+from onboarding.models import AccountSummary
 from onboarding.models.people import READS_AUDIT_LOG, STARTS_WORK_AGAIN
-from onboarding.services import desk
 from onboarding.states import SETTLED_RUN_STATUSES
 from onboarding.views.access import infosec_member
+from onboarding.views.fleet.colleagues import colleagues
 
 NOTES_SHOWN = 50
 
@@ -19,7 +19,12 @@ NOTES_SHOWN = 50
 @require_safe
 def account(request: HttpRequest, number: str) -> HttpResponse:
     user, role = infosec_member(request)
-    found = AccountSummary.objects.visible_to(user).select_related("account").filter(number=number).first()
+    found = (
+        AccountSummary.objects.visible_to(user)
+        .filter(number=number)
+        .select_related("account__assignment__user")
+        .first()
+    )
     if found is None:
         raise Http404
     page = page_of(found)
@@ -30,9 +35,10 @@ def account(request: HttpRequest, number: str) -> HttpResponse:
         "summary": found,
         "tags": page.account.tags.all(),
         "notes": page.account.notes.select_related("author")[:NOTES_SHOWN],
-        "assignment": Assignment.objects.filter(account=page.account).select_related("user").first(),
-        "invitations": page.account.invitations.filter(by_infosec=True)[:5],
-        "colleagues": desk.colleagues(),
+        "assignment": getattr(page.account, "assignment", None),
+        # Who was asked matters until somebody answers.
+        "invitations": () if page.people else page.account.invitations.filter(by_infosec=True)[:5],
+        "colleagues": colleagues(),
         "may_act": role in STARTS_WORK_AGAIN,
         "reads_audit_log": role in READS_AUDIT_LOG,
         "may_start_again": role in STARTS_WORK_AGAIN and is_settled and bool(page.people),

@@ -13,9 +13,9 @@ from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of
 from onboarding.fleet.words import filter_words
 from onboarding.models import AccountSummary, SavedView
 from onboarding.models.people import STARTS_WORK_AGAIN
-from onboarding.services import desk
 from onboarding.states import AccountState, BlockedOn
 from onboarding.views.access import infosec_member
+from onboarding.views.fleet.colleagues import colleagues
 
 
 @login_required
@@ -55,7 +55,10 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "first": filters.as_query(kept),
         "everything": reverse("fleet-accounts"),
         "may_act": role in STARTS_WORK_AGAIN,
-        "colleagues": desk.colleagues(),
+        "colleagues": colleagues(),
         "views": SavedView.objects.offered_to(user.pk).select_related("owner"),
+        "map": reverse("fleet-map") + filters.as_query(),
+        "csv": reverse("fleet-accounts-csv") + filters.as_query(),
+        "json": reverse("fleet-accounts-json") + filters.as_query(),
     }
     return render(request, "fleet/accounts.html", context)

@@ -1,0 +1,83 @@
+"""What does a series of days look like? The numbers of an SVG; its colours are CSS's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from onboarding.fleet.figures import share
+from onboarding.models import FleetDay
+
+WIDTH, HEIGHT = 640, 200
+LEFT, BOTTOM, TOP = 44, 22, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageChart:
+    """Two areas, one in front of the other: regions that are enabled, and of them the covered ones."""
+
+    enabled: str
+    covered: str
+    across: tuple[Label, ...]
+    up: tuple[Label, ...]
+    # One sentence for who doesn't see it.
+    words: str
+    # The same as a table, a line for each month: day, covered, enabled, per cent.
+    lines: tuple[tuple[str, int, int, int], ...]
+
+
+def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
+    """None where there are not yet two days to compare."""
+    if len(days) < 2:
+        return None
+    first, last = days[0], days[-1]
+    most = max(1, *(day.regions_enabled for day in days))
+    length = max((last.day - first.day).days, 1)
+
+    def x(day: FleetDay) -> float:
+        return LEFT + (WIDTH - LEFT) * (day.day - first.day).days / length
+
+    def y(value: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / most)
+
+    def area(name: str) -> str:
+        line = " ".join(f"L{x(day):.1f} {y(getattr(day, name)):.1f}" for day in days)
+        return f"M{LEFT} {y(0):.1f} {line} L{WIDTH} {y(0):.1f} Z"
+
+    monthly = [day for day, before in zip(days[1:], days, strict=False) if day.day.month != before.day.month]
+    words = _("From %(before)s%% on %(first)s to %(after)s%% on %(last)s.") % {
+        "before": share(first.regions_covered, first.regions_enabled),
+        "first": first.day.isoformat(),
+        "after": share(last.regions_covered, last.regions_enabled),
+        "last": last.day.isoformat(),
+    }
+    return CoverageChart(
+        enabled=area("regions_enabled"),
+        covered=area("regions_covered"),
+        across=tuple(
+            Label(x(day), HEIGHT - 6, f"{day.day:%b %Y}")
+            for day in monthly[:: max(1, len(monthly) // 5)][:-1]
+        ),
+        up=tuple(Label(LEFT - 6, y(value) + 4, _short(value)) for value in (0, most / 2, most)),
+        words=words,
+        lines=tuple(
+            (
+                day.day.isoformat(),
+                day.regions_covered,
+                day.regions_enabled,
+                share(day.regions_covered, day.regions_enabled),
+            )
+            for day in [*monthly, last][::-1]
+        ),
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:.0f}k" if value >= 1000 else f"{value:.0f}"

@@ -1,0 +1,81 @@
+"""Which region of which account is in which state? Accounts down, regions across, a sign in each cell.
+
+A page has thousands of cells, so a row is put together as text, from the summary's packed column alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from onboarding.fleet.looks import REGION_LOOKS
+from onboarding.models import AccountSummary
+from onboarding.progress.places import place_of
+from onboarding.states import RegionState
+
+
+@dataclass(frozen=True, slots=True)
+class MapColumn:
+    region: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    number: str
+    name: str
+    url: str
+    covered: int
+    enabled: int
+    cells: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class LegendLine:
+    tone: str
+    sign: str
+    word: str
+
+
+def legend() -> list[LegendLine]:
+    return [LegendLine(*REGION_LOOKS[state], str(state.label)) for state in RegionState]
+
+
+def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], list[MapRow]]:
+    """The regions that any of these accounts was read in, and a row for each account."""
+    states = [dict(pair.split(":", 1) for pair in summary.regions.split()) for summary in summaries]
+    regions = sorted(set().union(*states))
+    before, _hole, after = reverse("fleet-account", args=["000000000000"]).partition("000000000000")
+    # Beginning and end of a cell, by its state; in between stands where it leads.
+    cells = {
+        state: (
+            f'<td class="on-map tone-{tone}"><a href="',
+            f'" aria-label="{escape(str(RegionState(state).label))}">{sign}</a></td>',
+        )
+        for state, (tone, sign) in REGION_LOOKS.items()
+    }
+    rows = []
+    for summary, read in zip(summaries, states, strict=True):
+        url = f"{before}{summary.number}{after}"
+        made = []
+        for region in regions:
+            state = read.get(region)
+            if state is None or state not in cells:
+                made.append('<td class="on-map"></td>')
+            else:
+                begin, end = cells[state]
+                made.append(f"{begin}{url}#{region}{end}")
+        rows.append(
+            MapRow(
+                number=summary.number,
+                name=summary.name,
+                url=url,
+                covered=summary.regions_covered,
+                enabled=summary.regions_enabled,
+                # Numbers, the regions' codes as the worker stored them, and words of ours.
+                cells=mark_safe("".join(made)),  # noqa: S308
+            )
+        )
+    return [MapColumn(region, place_of(region)) for region in regions], rows

@@ -1,0 +1,234 @@
+"""Does every number on every page equal the length of the list that it links to?"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from io import StringIO
+
+import pytest
+from django.db import connection, transaction
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onboarding.fleet.export import csv_parts, json_parts
+from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
+from onboarding.fleet.table import SORTS, count_of, page_of
+from onboarding.management.made_up import REGIONS
+from onboarding.models import AccountSummary
+from onboarding.models.summary import AccountSummaryQuerySet
+from onboarding.states import AccountState, BlockedOn
+from tests.fleet.conftest import ACCOUNTS
+
+PAGES = ("/fleet/", "/fleet/failures/", "/fleet/map/", "/fleet/accounts/")
+FILTERS = st.builds(
+    Filters,
+    search=st.sampled_from(
+        ["", "prod", "PAYMENTS", "prod example", "1", "bugs.example.org/1", "nothing such"]
+    ),
+    state=st.lists(st.sampled_from(AccountState), max_size=2, unique=True).map(tuple),
+    blocked=st.lists(st.sampled_from(BlockedOn), max_size=2, unique=True).map(tuple),
+    remedy=st.sampled_from(["", "", "bucket_policy", "not_admitted", "expired_credentials"]),
+    coverage=st.none() | st.sampled_from(CoverageIs),
+    region=st.sampled_from(["", "", *REGIONS[:12], "xx-none-1"]),
+    region_state=st.sampled_from(["", *REGION_STATES]),
+    within=st.none() | st.integers(0, 800),
+    over=st.none() | st.integers(0, 800),
+    blueprint=st.sampled_from(["", "", "a3f1", "0000"]),
+)
+MANY = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+class Links(HTMLParser):
+    """Each link of a page to the list of accounts, with its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self._open: str | None = None
+        self._text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        href = dict(attrs).get("href") or ""
+        if tag == "a" and href.startswith("/fleet/accounts/") and not re.match(r"/fleet/accounts/\d", href):
+            self._open, self._text = href, ""
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self._open is not None:
+            self.found.append((self._open, " ".join(self._text.split())))
+            self._open = None
+
+
+def numbers_of(html: str) -> Iterator[tuple[str, int]]:
+    """(address, number) of each link whose text holds a number of accounts."""
+    links = Links()
+    links.feed(html)
+    for href, text in links.found:
+        digits = re.findall(
+            r"(?<![\d-])\d[\d,]*(?! ?(?:days|hours))\b", re.sub(r"24 hours|seven days", "", text)
+        )
+        if digits:
+            yield href, int(digits[-1].replace(",", ""))
+
+
+def everything(summaries: AccountSummaryQuerySet, sort: str = "number", size: int = 7) -> list[str]:
+    """The list's account numbers, page after page."""
+    found: list[str] = []
+    after = ""
+    while True:
+        page = page_of(summaries, SORTS[sort], after=after, size=size)
+        found += [row.number for row in page.rows]
+        if not page.after:
+            return found
+        after = page.after
+
+
+def listed(client: Client, href: str) -> int:
+    """How many rows the list at this address has, over all its pages."""
+    rows = 0
+    while href:
+        html = client.get(href).text
+        rows += html.count('name="number"')
+        following = re.search(r'href="([^"]*)" rel="next"', html)
+        href = following[1].replace("&amp;", "&") if following else ""
+    return rows
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_number_on_a_page_is_the_length_of_the_list_it_links_to(
+    path: str, fleet: None, watching: Client
+) -> None:
+    html = watching.get(path).text
+    found = list(numbers_of(html))
+    assert found or path in {"/fleet/map/", "/fleet/accounts/"}
+    for href, number in found:
+        assert listed(watching, href) == number, href
+
+
+def test_the_overview_has_a_number_for_each_state_each_age_and_each_of_its_tiles(
+    fleet: None, watching: Client
+) -> None:
+    found = list(numbers_of(watching.get("/fleet/").text))
+    assert len(found) >= len(AccountState) + 4 + 6
+    assert sum(number for href, number in found if re.fullmatch(r"[^?]*\?state=\w+", href)) >= ACCOUNTS
+
+
+@MANY
+@given(filters=FILTERS)
+def test_any_filter_lists_what_it_counts_exports_and_shows(
+    filters: Filters, watching: Client, fleet: None
+) -> None:
+    now = timezone.now()
+    wanted = filters.apply(AccountSummary.objects.all(), now)
+    plain = {summary.number for summary in AccountSummary.objects.all() if fits(summary, filters, now)}
+    assert set(wanted.values_list("number", flat=True)) == plain
+    assert Filters.from_query(QueryDict(filters.as_query()[1:])).as_pairs() == normal(filters).as_pairs()
+    assert count_of(filters, wanted).number == len(plain)
+    for sort in SORTS:
+        assert sorted(everything(wanted, sort)) == sorted(plain)
+    rows = list(csv.reader(StringIO("".join(csv_parts(wanted)))))
+    assert [row[0] for row in rows[1:]] == sorted(plain)
+    assert [row["number"] for row in json.loads("".join(json_parts(wanted)))] == sorted(plain)
+
+
+def normal(filters: Filters) -> Filters:
+    """As an address gives it back: in the words' own order, and no region's state without a region."""
+    return filters.but(
+        state=tuple(state for state in AccountState if state in filters.state),
+        blocked=tuple(who for who in BlockedOn if who in filters.blocked),
+        region_state=filters.region_state if filters.region else "",
+    )
+
+
+def fits(summary: AccountSummary, filters: Filters, now: object) -> bool:
+    """The same in plain words, one account at a time."""
+    age = (now - summary.since).total_seconds() / 86_400  # type: ignore[operator]
+    regions = dict(pair.split(":") for pair in summary.regions.split())
+    there = regions.get(filters.region)
+    in_region = (
+        there == filters.region_state
+        if filters.region_state not in {"", "uncovered"}
+        else (there not in {None, "covered", "skipped"})
+    )
+    coverage = {
+        None: True,
+        CoverageIs.UNCOVERED: summary.regions_uncovered > 0,
+        CoverageIs.FULL: summary.regions_enabled > 0 and summary.regions_uncovered == 0,
+        CoverageIs.UNREAD: summary.regions_enabled == 0,
+    }
+    return (
+        all(word in summary.search for word in filters.search.lower().split())
+        and (not filters.state or summary.state in filters.state)
+        and (not filters.blocked or summary.blocked_on in filters.blocked)
+        and (not filters.remedy or summary.remedy == filters.remedy)
+        and coverage[filters.coverage]
+        and (not filters.region or in_region)
+        and (filters.within is None or age <= filters.within)
+        and (filters.over is None or age > filters.over)
+        and summary.blueprint_digest.startswith(filters.blueprint)
+    )
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_page_back_is_the_page_that_one_came_from(sort: str, fleet: None) -> None:
+    summaries = AccountSummary.objects.all()
+    first = page_of(summaries, SORTS[sort], size=10)
+    second = page_of(summaries, SORTS[sort], after=first.after, size=10)
+    assert not first.before
+    again = page_of(summaries, SORTS[sort], before=second.before, size=10)
+    assert [row.number for row in again.rows] == [row.number for row in first.rows]
+    assert not again.before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=x", "after=~", "sort=longest&after=100000000000~yesterday", "before=%00", "state=nothing",
+        "sort=uncovered&after=100000000000~999999999999999", "within=-1", "within=99999999999999999999",
+        "region=%00&region_state=covered", "search=%25%5F%27%22%5C", "column=nothing",
+        "sort=moved&after=100000000000~2026-01-01", "over=1&within=0",
+    ],
+)  # fmt: skip
+def test_an_address_that_somebody_made_up_breaks_nothing(query: str, fleet: None, watching: Client) -> None:
+    for page in ("/fleet/accounts/", "/fleet/map/"):
+        assert watching.get(f"{page}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/fleet/accounts/?state=failed&sort=newest", "/fleet/movement/"])
+def test_a_page_asks_at_most_twelve_questions(path: str, fleet: None, watching: Client) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        assert watching.get(path).status_code == 200
+    assert len(asked) <= 12
+
+
+def test_an_account_is_shown_with_at_most_twelve_questions(fleet: None, watching: Client) -> None:
+    for state in AccountState:
+        summary = AccountSummary.objects.filter(state=state)[0]
+        watching.get(f"/fleet/accounts/{summary.number}/")  # who there is to choose from is remembered
+        with CaptureQueriesContext(connection) as asked:
+            assert watching.get(f"/fleet/accounts/{summary.number}/").status_code == 200
+        assert len(asked) <= 12
+
+
+def test_a_cell_of_an_export_is_no_formula(fleet: None) -> None:
+    evil = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\tx", "\rx"]
+    with transaction.atomic():
+        for summary, name in zip(AccountSummary.objects.all()[:6], evil, strict=True):
+            AccountSummary.objects.filter(pk=summary.pk).update(name=name)
+    rows = list(csv.reader(StringIO("".join(csv_parts(AccountSummary.objects.all())), newline="")))
+    names = [row[1] for row in rows[1:]]
+    assert {f"'{name}" for name in evil} <= set(names)
+    assert not any(name.startswith(("=", "+", "-", "@", "\t", "\r")) for name in names)
