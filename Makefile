@@ -67,6 +67,10 @@ test: setup ## Run the tests: SQLite with an embedded Redis, then PostgreSQL wit
 chaos: setup ## Let 200 onboardings meet faults of every kind on PostgreSQL and Redis, and ask what became of them
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: tour
+tour: setup ## Picture every page anew, as owner and as infosec, for docs/tour.md (needs Chromium)
+	@$(BIN)/python -m tests.tour
+
 .PHONY: bench
 bench: setup ## Measure what docs/ gives numbers for, each beside a baseline; results in bench-results/
 	@worst=0; for part in audit survey one_account fleet; do \

@@ -44,8 +44,7 @@ from onboarding.models import AwsAccount, Event, Ownership, OwnershipRole, Regio
 from onboarding.models.history import record
 from onboarding.progress.places import PLACES
 from onboarding.states import RegionState, RunStatus
-from tests.browser import find_chromium
-from tests.end_to_end.conftest import CHROMIUM_ARGUMENTS
+from tests.browser import CHROMIUM_ARGUMENTS, find_chromium
 
 WATCHERS = 1000
 REGIONS = sorted(PLACES)[:34]

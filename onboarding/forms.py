@@ -29,7 +29,7 @@ class DetailsForm(forms.Form):
     )
     contact_email = forms.EmailField(
         label=_("Contact"),
-        help_text=_("The e-mail address of whoever answers questions about this account."),
+        help_text=_("Whom infosec may ask about this account. A team’s address lasts longest."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={
             "required": _("Enter an e-mail address."),
@@ -57,7 +57,7 @@ class RegisterForm(DetailsForm):
 
     number = forms.CharField(
         label=_("Account number"),
-        help_text=_("12 digits. Spaces and dashes are fine."),
+        help_text=_("12 digits, at the top right of the AWS console. Spaces and dashes are fine."),
         max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
         error_messages={"required": _("Enter the account's number.")},

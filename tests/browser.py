@@ -1,7 +1,17 @@
-"""Is there a browser on this machine?"""
+"""Is there a browser on this machine, and how is it started?"""
 
 import os
 import shutil
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 

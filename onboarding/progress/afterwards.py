@@ -125,7 +125,7 @@ def roles_in_words(company: Company) -> tuple[RoleInWords, ...]:
             company.roles.incident_response_principal_arn,
             _(
                 "Powerful, and meant for the day when somebody has broken in. It can stop what runs and lock "
-                "people out, so that infosec need not wake you first."
+                "people out at once, without asking you first."
             ),
             (*managed, *_in_words(actions, *(name for name in _WORDS if name != "VerifyOnboarding"))),
         ),

@@ -9,20 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.stack import Options, Stack, running
-from tests.browser import find_chromium
+from tests.browser import CHROMIUM_ARGUMENTS, find_chromium
 
 # Fast, but slow enough that a person, or a test, can see a region wait.
 SPEED = 60
-
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
