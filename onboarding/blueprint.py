@@ -30,6 +30,34 @@ REGION_CHOICES = ("skip", "adopt", "clear")
 _SOURCES = Path(__file__).parent / "cloudformation"
 
 
+# What stays in an account; the hand-over role's template doesn't, so a change of it leaves nobody behind.
+_DEPLOYED_SOURCES = (
+    "deploy_cloudtrail.yaml",
+    "deploy_trails.py",
+    "infosec_client_roles.yaml",
+    "regional_trail.yaml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of the templates' sources, and what it brought. `sources` is `sources_digest()` of them."""
+
+    version: str
+    note: str
+    sources: str
+
+
+# The last one is the present one. Whoever changes a source adds a release; once deployed none is changed.
+RELEASES = (
+    Release(
+        "2026.11",
+        "Both roles, and one trail in each region, by a function that reports each region by itself.",
+        "a60abf4a871c276394f8e76e9d3e6db0f327563b5b5b949a8874499d4ea39ca6",
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """One rendered template. `digest` is the SHA-256 of its body, in hexadecimal."""
@@ -60,6 +88,17 @@ class Blueprint:
     regional_template: Template
     handover: StackBlueprint
     digest: str
+    version: str
+
+    @property
+    def deployed_digest(self) -> str:
+        """Changes with what is put into an account, and with nothing else."""
+        return account_digest(part_digest(self.roles), part_digest(self.trails))
+
+    @property
+    def current_digests(self) -> frozenset[str]:
+        """By which an account is known to be up to date; of earlier runs only the whole digest is known."""
+        return frozenset({self.deployed_digest, self.digest})
 
     @property
     def old(self) -> OldSettings:
@@ -83,7 +122,33 @@ def build_blueprint(company: Company) -> Blueprint:
         digest=_digest_of(
             [*map(_identity, (roles, trails, handover)), regional.digest, _old_identity(company)]
         ),
+        version=RELEASES[-1].version,
     )
+
+
+def sources_digest() -> str:
+    """The SHA-256 of what the deployed templates are rendered from, whatever the company has set."""
+    digest = hashlib.sha256()
+    for name in _DEPLOYED_SOURCES:
+        digest.update(name.encode() + b"\0" + (_SOURCES / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def part_digest(
+    stack: StackBlueprint, *, template_digest: str = "", parameters: Mapping[str, str] | None = None
+) -> str:
+    """What a deployed stack is: its template and the parameters that the company sets.
+
+    Of the stack as it should be; or as it is, given its template's digest and its parameters.
+    """
+    has = stack.parameters if parameters is None else parameters
+    fixed = {name: list(items_of(has.get(name, ""))) for name in stack.parameters}
+    return _digest_of([stack.stack_name, template_digest or stack.template.digest, fixed])
+
+
+def account_digest(roles: str, trails: str) -> str:
+    """Both parts' digests in one."""
+    return _digest_of([roles, trails])
 
 
 def roles_parameters(blueprint: Blueprint) -> dict[str, str]:

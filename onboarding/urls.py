@@ -26,6 +26,7 @@ from onboarding.views import (
 )
 from onboarding.views.fleet import account as fleet_account
 from onboarding.views.fleet import accounts as fleet_accounts
+from onboarding.views.fleet import blueprint as fleet_blueprint
 from onboarding.views.fleet import bulk as fleet_bulk
 from onboarding.views.fleet import coverage_map as fleet_map
 from onboarding.views.fleet import export as fleet_export
@@ -56,6 +57,7 @@ urlpatterns = [
     path("aws/<slug:number>/ask/", joining.ask_owners, name="ask-owners"),
     path("invitation/", joining.invitation, name="invitation"),
     path("invitation/<str:token>/", joining.invitation_link, name="invitation-link"),
+    path("fleet/blueprint/", fleet_blueprint.blueprint, name="fleet-blueprint"),
     path("fleet/import/", importing.import_accounts, name="import"),
     path("fleet/batches/<uuid:batch_id>/", batches.batch, name="batch"),
     path("fleet/batches/<uuid:batch_id>/confirm/", batches.confirm, name="confirm-batch"),

@@ -11,12 +11,15 @@ import pytest
 from onboarding.blueprint import (
     BLUEPRINT_TAG,
     DIGEST_TAG,
+    RELEASES,
     build_blueprint,
     generated_name_pattern,
     handover_parameters,
     is_current,
+    part_digest,
     quick_create_url,
     roles_parameters,
+    sources_digest,
     template_key,
     template_url,
     trails_parameters,
@@ -166,3 +169,24 @@ def test_a_list_is_the_same_however_an_endpoint_answers_it(company: Company, ans
     name = "IncidentResponsePolicyArns"
     assert is_current(blueprint.roles, {name: "b,a"}, tags=tags, parameters={name: answered})
     assert not is_current(blueprint.roles, {name: "b"}, tags=tags, parameters={name: answered})
+
+
+def test_whoever_changes_a_template_adds_a_release() -> None:
+    """While nobody deployed the last release, its digest may follow: put this one into RELEASES."""
+    assert RELEASES[-1].sources == sources_digest()
+    assert len({release.version for release in RELEASES}) == len(RELEASES)
+
+
+def test_a_deployed_parts_digest_changes_with_template_and_settings_and_not_with_lists_spelling(
+    company: Company,
+) -> None:
+    roles = build_blueprint(company).roles
+    digest = part_digest(roles)
+    as_read = {name: value.replace(",", ", ") for name, value in roles.parameters.items()}
+    assert part_digest(roles, template_digest=roles.template.digest, parameters=as_read) == digest
+    assert part_digest(roles, template_digest="0" * 64, parameters=as_read) != digest
+    for name in as_read:
+        assert part_digest(roles, parameters=as_read | {name: "another"}) != digest
+    trails = build_blueprint(company).trails
+    more = dict(trails.parameters) | {"Regions": "us-east-1", "Attempt": "7"}
+    assert part_digest(trails, parameters=more) == part_digest(trails)

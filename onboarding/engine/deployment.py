@@ -14,7 +14,7 @@ from onboarding import blueprint, decisions, matching, planning
 from onboarding.aws import stacks
 from onboarding.aws.session import AwsSession
 from onboarding.blueprint import StackBlueprint
-from onboarding.engine import advancing, deadlines, intents, parking, sessions, steps
+from onboarding.engine import advancing, deadlines, deployments, intents, parking, sessions, steps
 from onboarding.engine.causes import failure_of
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, Step, history
@@ -79,6 +79,8 @@ def _is_stuck(step: Step, stack: Stack | None, wanted: Wanted) -> bool:
 
 
 def finish(work: Work, step: Step, stack: Stack) -> None:
+    with holding(work) as run:
+        deployments.note_finished(run, step, stack)
     advancing.settle(
         work,
         step,

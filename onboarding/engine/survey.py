@@ -14,7 +14,7 @@ from django.utils import timezone
 from onboarding import planning, remedies
 from onboarding.aws.regions import survey_account
 from onboarding.blueprint import build_blueprint
-from onboarding.engine import access, deadlines, grants, parking, preflight, readings
+from onboarding.engine import access, deadlines, deployments, grants, parking, preflight, readings
 from onboarding.engine.claims import Work, holding, rest
 from onboarding.models import AwsAccount, Run, history, standing
 from onboarding.models.stages import lay_out, next_stage, open_stage
@@ -117,6 +117,7 @@ def _keep(run: Run, survey: AccountSurvey) -> None:
     Run.objects.filter(pk=run.pk).update(survey=stored)
     run.survey = stored
     readings.keep_survey(run, settings.COMPANY, survey)
+    deployments.note_surveyed(run, survey)
     history.record(
         run.pk, "survey.done", regions=len(survey.regions), knows_all_regions=survey.knows_all_regions
     )

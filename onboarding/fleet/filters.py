@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, TextChoices
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.blueprint import build_blueprint
 from onboarding.models import RegionReading
 from onboarding.models.summary import AccountSummaryQuerySet
 from onboarding.states import AccountState, BlockedOn, RegionState
@@ -59,6 +61,8 @@ class Filters:
     over: int | None = None
     # The beginning of a deployed blueprint's digest.
     blueprint: str = ""
+    # "1": another blueprint than the present one was deployed.
+    behind: str = ""
     tag: str = ""
     # Who of infosec looks after it: an address, or "nobody".
     assigned: str = ""
@@ -79,6 +83,7 @@ class Filters:
             within=_days(query, "within"),
             over=_days(query, "over"),
             blueprint=_word(query, "blueprint"),
+            behind="1" if _word(query, "behind") else "",
             tag=_word(query, "tag").lower(),
             assigned=_word(query, "assigned").lower(),
         )
@@ -126,6 +131,8 @@ class Filters:
         if self.coverage:
             exact |= _COVERAGE[self.coverage]
         summaries = summaries.filter(**exact, **self._at_the_desk())
+        if self.behind:
+            summaries = summaries.behind(build_blueprint(settings.COMPANY).current_digests)
         return self._in_region(summaries) if self.region else summaries
 
     def _at_the_desk(self) -> dict[str, Any]:

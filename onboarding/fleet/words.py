@@ -47,6 +47,8 @@ def _each(filters: Filters) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_desk(filters: Filters) -> Iterator[tuple[str, dict[str, Any]]]:
+    if filters.behind:
+        yield _("behind the present blueprint"), {"behind": ""}
     if filters.tag:
         yield _("tag %(tag)s") % {"tag": filters.tag}, {"tag": ""}
     if filters.assigned:

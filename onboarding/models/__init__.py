@@ -3,6 +3,7 @@
 from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
 from onboarding.models.audit import AuditHead, AuditRecord
 from onboarding.models.batch import Batch, BatchKind, BatchLine, LineState
+from onboarding.models.deployment import BlueprintPart, Deployment, KnownTemplate
 from onboarding.models.desk import AccountNote, AccountTag, Assignment, Reminder, SavedView
 from onboarding.models.event import Event
 from onboarding.models.grant import Grant
@@ -26,11 +27,14 @@ __all__ = [
     "Batch",
     "BatchKind",
     "BatchLine",
+    "BlueprintPart",
+    "Deployment",
     "Event",
     "FleetDay",
     "Grant",
     "Invitation",
     "InvitationState",
+    "KnownTemplate",
     "LineState",
     "Member",
     "Notice",

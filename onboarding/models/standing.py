@@ -15,7 +15,9 @@ from django.db import transaction
 from django.db.models import F, Max, Sum
 
 from onboarding import remedies
+from onboarding.blueprint import account_digest
 from onboarding.models.account import AwsAccount, Ownership, OwnershipRole
+from onboarding.models.deployment import BlueprintPart, Deployment
 from onboarding.models.event import Event
 from onboarding.models.reading import RegionReading
 from onboarding.models.run import Run
@@ -161,7 +163,7 @@ def drawn(account: AwsAccount) -> dict[str, Any]:
     return {
         **asdict(standing),
         **asdict(coverage_of(states)),
-        **_deployed([(pk, status) for pk, status, *_ in runs]),
+        **_deployed(account, [(pk, status) for pk, status, *_ in runs]),
         "number": account.number,
         "name": account.name,
         "owner_email": next((email for role, email in emails if role == OwnershipRole.OWNER), ""),
@@ -170,8 +172,16 @@ def drawn(account: AwsAccount) -> dict[str, Any]:
     }
 
 
-def _deployed(runs: list[tuple[UUID, str]]) -> dict[str, str]:
-    """The blueprint of the latest run that put it there; of a plan made before versions, the digest alone."""
+def _deployed(account: AwsAccount, runs: list[tuple[UUID, str]]) -> dict[str, str]:
+    """The blueprint that was seen in the account, or else that of the latest run that put it there."""
+    seen = {part: (digest, version) for part, digest, version in _parts_of(account)}
+    if seen:
+        digests = [seen.get(part, ("", ""))[0] for part in (BlueprintPart.ROLES, BlueprintPart.TRAILS)]
+        versions = sorted({version or "?" for _digest, version in seen.values()})
+        return {
+            "blueprint_version": "" if versions == ["?"] else " / ".join(versions)[:32],
+            "blueprint_digest": account_digest(*digests),
+        }
     run_id = next((pk for pk, status in runs if status in _DEPLOYED), None)
     if run_id is None:
         return {"blueprint_version": "", "blueprint_digest": ""}
@@ -179,6 +189,10 @@ def _deployed(runs: list[tuple[UUID, str]]) -> dict[str, str]:
         Run.objects.filter(pk=run_id).values_list("plan__blueprint_version", "plan__blueprint_digest").get()
     )
     return {"blueprint_version": str(found[0] or ""), "blueprint_digest": str(found[1] or "")}
+
+
+def _parts_of(account: AwsAccount) -> list[tuple[str, str, str]]:
+    return list(Deployment.objects.filter(account=account).values_list("part", "digest", "version"))
 
 
 def _held(account_id: int) -> AccountSummary | None:

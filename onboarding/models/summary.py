@@ -23,6 +23,10 @@ class AccountSummaryQuerySet(models.QuerySet["AccountSummary"]):
         """All for infosec staff who proved a second factor, none for anybody else."""
         return self if sees_every_account(user) else self.none()
 
+    def behind(self, current: frozenset[str]) -> Self:
+        """Those in which a blueprint was deployed that is none of the present ones."""
+        return self.exclude(blueprint_digest="").exclude(blueprint_digest__in=current)
+
 
 class AccountSummary(models.Model):
     """One account, as lists, counts and maps show it. What is searched and sorted by stands here too."""

@@ -105,6 +105,7 @@ def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
             )
         ),
         blueprint_digest=blueprint.digest,
+        blueprint_version=blueprint.version,
         choices=_approved_choices(choices, effective, questions, answers),
         questions=questions,
     )

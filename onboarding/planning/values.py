@@ -62,6 +62,8 @@ class Plan:
     # With the owner's answers to `questions`, by their keys; and what follows from them for the regions.
     choices: Mapping[str, Any]
     questions: tuple[Question, ...] = ()
+    # For people: the digest says the same, and more.
+    blueprint_version: str = ""
 
     @property
     def answers(self) -> dict[str, str]:
@@ -119,6 +121,7 @@ class Plan:
             "blueprint_digest": self.blueprint_digest,
             "choices": dict(self.choices),
             "questions": [question.as_json() for question in self.questions],
+            "blueprint_version": self.blueprint_version,
         }
 
     @classmethod
@@ -131,6 +134,7 @@ class Plan:
             notes=tuple(Note(**note) for note in stored["notes"]),
             blueprint_digest=stored["blueprint_digest"],
             choices=stored["choices"],
+            blueprint_version=stored.get("blueprint_version", ""),
             # A plan from before there were any has none.
             questions=tuple(Question.from_json(each) for each in stored.get("questions", ())),
         )

@@ -11,11 +11,13 @@ from django.utils.translation import gettext_lazy
 from onboarding.models import Run
 from onboarding.observed import AccountSurvey, Stack, StackResource
 from onboarding.planning import Note, Plan, PlannedStep
+from onboarding.planning.upgrade import Difference
 from onboarding.progress.afterwards import Afterwards, afterwards_of
 from onboarding.progress.notes import words_of
 from onboarding.progress.places import named_region, place_of
 from onboarding.progress.questions import words_of as words_of_questions
 from onboarding.progress.rights import Rights, rights_of
+from onboarding.progress.upgrades import difference_of
 from onboarding.states import StepKind
 from onboarding.stored import survey_from_json
 
@@ -42,6 +44,8 @@ class PlannedWrite:
     words: str
     why: str | Promise
     cost: str
+    # What an update changes; None where nothing is updated.
+    difference: Difference | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ def plan_page(run: Run) -> PlanPage | None:
         digest=run.plan_digest,
         deletions=deletions,
         writes=tuple(
-            _write(step) for step in _of(plan, StepKind.DEPLOY_ROLES) + _of(plan, StepKind.DEPLOY_TRAILS)
+            _write(step, survey)
+            for step in _of(plan, StepKind.DEPLOY_ROLES) + _of(plan, StepKind.DEPLOY_TRAILS)
         ),
         regions=_regions(plan),
         admission=bool(_of(plan, StepKind.ADMIT_ACCOUNT)),
@@ -189,7 +194,7 @@ def _stack(step: PlannedStep, survey: AccountSurvey | None) -> Stack | None:
     return next((stack for stack in stacks if stack.stack_id == step.stack_id), None)
 
 
-def _write(step: PlannedStep) -> PlannedWrite:
+def _write(step: PlannedStep, survey: AccountSurvey | None) -> PlannedWrite:
     words = {
         StepKind.DEPLOY_ROLES: _("Two roles: a read-only security-audit role and an incident-response role."),
         StepKind.DEPLOY_TRAILS: _(
@@ -201,7 +206,12 @@ def _write(step: PlannedStep) -> PlannedWrite:
         StepKind.DEPLOY_TRAILS: _("Costs less than a cent: the function runs for some minutes, once."),
     }
     return PlannedWrite(
-        step, named_region(step.region), words[step.kind], _WHYS.get(step.why, ""), costs[step.kind]
+        step,
+        named_region(step.region),
+        words[step.kind],
+        _WHYS.get(step.why, ""),
+        costs[step.kind],
+        difference_of(step, _stack(step, survey)),
     )
 
 

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from onboarding.blueprint import build_blueprint
 from onboarding.models import (
     AccountSummary,
     AccountTag,
@@ -101,10 +103,12 @@ def _judge_retries(ids: list[int], _arguments: Mapping[str, Any]) -> dict[int, V
         .exclude(owner_email="")
         .values_list("pk", flat=True)
     )
-    return {pk: _retry(latest.get(pk), is_owned=pk in owned) for pk in ids}
+    current = build_blueprint(settings.COMPANY).current_digests
+    behind = set(AccountSummary.objects.filter(pk__in=ids).behind(current).values_list("pk", flat=True))
+    return {pk: _retry(latest.get(pk), is_owned=pk in owned, is_behind=pk in behind) for pk in ids}
 
 
-def _retry(status: str | None, *, is_owned: bool) -> Verdict:
+def _retry(status: str | None, *, is_owned: bool, is_behind: bool) -> Verdict:
     if not is_owned:
         return _faulty("no_owner")
     if status is None:
@@ -113,7 +117,8 @@ def _retry(status: str | None, *, is_owned: bool) -> Verdict:
         return _SO_ALREADY
     if status in OPEN_RUN_STATUSES:
         return _faulty("still_open")
-    return _faulty("nothing_to_retry") if status == RunStatus.VERIFIED else _APPLIES
+    # A run of an account that is behind is its upgrade.
+    return _faulty("nothing_to_retry") if status == RunStatus.VERIFIED and not is_behind else _APPLIES
 
 
 def _judge_assignment(ids: list[int], arguments: Mapping[str, Any]) -> dict[int, Verdict]:

@@ -87,6 +87,7 @@ ABOUT_NO_ACCOUNT = {
     "batch-report",
     "desk",
     "fleet-retry",
+    "fleet-blueprint",
 }
 
 ALL = sorted(pattern.name for pattern in urlpatterns if pattern.name)
