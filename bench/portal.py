@@ -8,6 +8,7 @@ the pages.
 # ruff: noqa: E402 - Django is set up first
 
 import os
+import signal
 import tempfile
 import tomllib
 from base64 import b64encode
@@ -51,6 +52,7 @@ os.environ.update(
 )
 django.setup()
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
@@ -92,27 +94,49 @@ class Portal:
     processes: Processes
     worker_environment: Mapping[str, str]
 
-    def worker_identity(self) -> dict[str, str]:
-        return {
-            name: value
-            for name, value in self.worker_environment.items()
-            if name.startswith(("AWS_", "CUSTODY"))
-        }
+    conditions: "Conditions"
+
+    def start_workers(self) -> None:
+        beat = ["-A", "portal", "beat", "--schedule", DIRECTORY / "beat", "--loglevel", "WARNING"]
+        self.processes.start("beat", [BIN / "celery", *beat], _common())
+        for name in self.worker_names():
+            _start_worker(self.processes, name, self.worker_environment, self.conditions.threads)
+
+    def worker_names(self) -> list[str]:
+        return [f"worker{number}" for number in range(self.conditions.workers)]
+
+    def most_memory(self) -> dict[str, float]:
+        """The most megabytes that each worker process has held so far."""
+        found = {}
+        for name in self.worker_names():
+            status = Path(f"/proc/{self.processes.pid(name)}/status").read_text()
+            found[name] = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        return found
+
+    def work_here(self) -> None:
+        """Let this process do a worker's work, with a worker's identity."""
+        os.environ.update(self.worker_environment)
+        settings.CLOUD_ENDPOINT_URL = self.cloud.url
+        settings.CUSTODY_PRIVATE_KEYS = [self.worker_environment["CUSTODY_PRIVATE_KEYS"]]
+
+
+def _stop(*_: object) -> None:
+    # As Ctrl-C does: what was started is stopped, and the database goes.
+    raise KeyboardInterrupt
 
 
 @contextmanager
 def running(conditions: Conditions) -> Iterator[Portal]:
     """Everything, ready to be used; stopped on leaving, whatever happened."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     with _database(), Processes(DIRECTORY / "logs", ROOT) as processes:
         start_redis(processes, DIRECTORY, port=_REDIS_PORT)
         cloud = _start_cloud(processes, conditions)
         environment = _worker_environment(cloud)
-        portal = Portal(cloud, processes, environment)
+        portal = Portal(cloud, processes, environment, conditions)
         if conditions.with_worker:
-            beat = ["-A", "portal", "beat", "--schedule", DIRECTORY / "beat", "--loglevel", "WARNING"]
-            processes.start("beat", [BIN / "celery", *beat], _common())
-            for number in range(conditions.workers):
-                _start_worker(processes, f"worker{number}", environment, conditions.threads)
+            portal.start_workers()
         yield portal
 
 

@@ -1,6 +1,7 @@
 """The worker's entry points. They carry ids, never anything of a person's or an account's."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +24,9 @@ from onboarding.services.bulk import ACTS
 logger = logging.getLogger(__name__)
 
 CLAIMS_PER_TICK = 64
+# One task goes on for so long with what is due, a few items at a time.
+PULLING_SECONDS = 20.0
+CLAIMS_PER_PULL = 3
 ACCOUNTS_PER_COUNT = 1000
 
 # Restarted, unreachable, full, or not migrated yet: no defect of the work that met it, and it passes.
@@ -49,8 +53,12 @@ def _unless_the_database_is_away(what: str) -> Iterator[None]:
 def tick() -> None:
     """Claim what is due and hand it to the workers."""
     pulse.beat()
+    # Whoever waits for a free thread already is enough: each of them goes on with what is due then.
+    room = CLAIMS_PER_TICK - pulse.waiting()
+    if room <= 0:
+        return
     with _unless_the_database_is_away("tick"):
-        for claim in claims.claim_due(timezone.now(), CLAIMS_PER_TICK):
+        for claim in claims.claim_due(timezone.now(), room):
             work.delay(claim.item_id, claim.holder)
 
 
@@ -102,24 +110,48 @@ def desk() -> None:
 
 @shared_task(name="onboarding.work")
 def work(item_id: int, holder: str) -> None:
-    """Work on one claim. The one place that catches whatever is raised: the item comes back later."""
+    """Work on one claim, and then for a while on whatever else is due: so nothing waits in a queue."""
     pulse.tell()
-    claim = Claim(item_id, holder)
-    broke, again = "", False
+    broke = _work_on(Claim(item_id, holder))
+    until = time.monotonic() + PULLING_SECONDS
+    with _unless_the_database_is_away("work"):
+        while broke == "" and time.monotonic() < until:
+            pulled = claims.claim_due(timezone.now(), CLAIMS_PER_PULL)
+            if not pulled:
+                break
+            if len(pulled) == CLAIMS_PER_PULL:
+                _call_others()
+            for claim in pulled:
+                broke = _work_on(claim) or broke
+    if broke:
+        raise WorkBroke(broke)
+
+
+def _work_on(claim: Claim) -> str:
+    """What broke, if anything. The one place that catches whatever is raised: the item comes back later."""
+    broke = ""
     # Where the database is away, nothing can be recorded either: the item comes back when its lease ends.
     with _unless_the_database_is_away("work"):
         try:
-            again = do_work(claim).due_now
+            do_work(claim)
         except DATABASE_AWAY:
             raise
-        except Exception as error:  # noqa: BLE001 - recorded, sanitized and raised again below
+        except Exception as error:  # noqa: BLE001 - recorded, sanitized and raised again by the task
             broke = _place_of(error)
             give_back(claim)
-    if again:
-        tick.delay()
     if broke:
-        logger.error("work.broke item_id=%s error=%s", item_id, broke)
-        raise WorkBroke(broke)
+        logger.error("work.broke item_id=%s error=%s", claim.item_id, broke)
+    return broke
+
+
+_called = [0.0]
+
+
+def _call_others() -> None:
+    """There is more than one can do: let idle threads begin before the next tick. At most once a second."""
+    if time.monotonic() - _called[0] > 1.0:
+        _called[0] = time.monotonic()
+        tick.delay()
 
 
 def _place_of(error: Exception) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from onboarding import tasks
-from onboarding.engine import claims, deadlines
+from onboarding.engine import claims, deadlines, pulse
 from onboarding.models import AuditRecord, AwsAccount, Run, WorkItem, audit
 from onboarding.remedies import REMEDIES, Who
 from onboarding.states import RunStatus, Stage, StepStatus
@@ -43,6 +43,24 @@ def test_the_audit_log_is_sealed_and_a_missing_key_is_told(
     assert AuditRecord.objects.get().sequence == 1
 
 
+def test_a_worker_goes_on_with_whatever_else_is_due(item: WorkItem) -> None:
+    account = AwsAccount.objects.create(number="2" * 12, name="Another", contact_email="other@example.org")
+    another = Run.objects.create(account=account, status=RunStatus.SURVEYING)
+    WorkItem.objects.create(run=another, stage=Stage.SURVEY, due_at=timezone.now())
+    [claim] = claims.claim_due(timezone.now(), 1)
+    tasks.work(claim.item_id, claim.holder)
+    assert set(Run.objects.values_list("status", flat=True)) == {RunStatus.NEEDS_ACCESS}
+
+
+def test_a_tick_claims_nothing_while_enough_waits_for_a_worker(
+    item: WorkItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "waiting", lambda: tasks.CLAIMS_PER_TICK)
+    tasks.tick()
+    item.refresh_from_db()
+    assert item.holder == ""
+
+
 def test_work_without_access_asks_the_owner_for_it(item: WorkItem) -> None:
     [claim] = claims.claim_due(timezone.now(), 9)
     tasks.work(claim.item_id, claim.holder)
@@ -66,6 +84,7 @@ def test_a_run_on_whose_end_our_code_breaks_ends_as_our_fault_and_keeps_no_other
 
 
 def test_a_message_that_comes_too_late_does_nothing(item: WorkItem) -> None:
+    claims.claim_due(timezone.now(), 9)
     tasks.work(item.pk, "somebody who held it once")
     item.run.refresh_from_db()
     assert item.run.status == RunStatus.SURVEYING

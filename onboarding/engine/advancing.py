@@ -3,7 +3,9 @@
 Everything here is called inside a transaction that holds the run.
 """
 
-from onboarding.engine import coverage, grants, parking, readings
+from django.utils import timezone
+
+from onboarding.engine import coverage, deadlines, grants, parking, readings
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, Step, history
 from onboarding.models.stages import close_all, next_stage, open_stage
@@ -99,6 +101,31 @@ def _leave_the_account(run: Run) -> None:
         _finish(run)
     else:
         open_stage(run, Stage.VERIFY)
+        _let_one_region_go_first(run)
+
+
+def _let_one_region_go_first(run: Run) -> None:
+    """First logs come minutes after the trails, in all regions alike: one region is asked again and again.
+
+    When it has its log the others are asked (`first_log_came`); until then seldom. Of an account whose trails
+    were there before, all are asked at once.
+    """
+    made = run.steps.filter(kind=StepKind.REGION_TRAIL, status=StepStatus.FINISHED).values("region")
+    waiting = run.steps.filter(
+        kind=StepKind.VERIFY_REGION, status__in=UNSETTLED_STEP_STATUSES, region__in=made
+    ).order_by("ordinal")
+    regions = list(waiting.values_list("region", flat=True))
+    run.work_items.filter(stage=Stage.VERIFY, region__in=regions[1:]).update(
+        due_at=timezone.now() + deadlines.first_log_look()
+    )
+
+
+def first_log_came(run: Run, region: str) -> None:
+    """Have the other regions asked for theirs, when this one's was the first. Before its step settles."""
+    if not run.steps.filter(kind=StepKind.VERIFY_REGION, status=StepStatus.FINISHED).exists():
+        now = timezone.now()
+        others = run.work_items.filter(stage=Stage.VERIFY, due_at__gt=now, lease_until__isnull=True)
+        others.exclude(region__in=["", region]).update(due_at=now)
 
 
 def _refuse_verification(run: Run, step: Step, reason_code: str, failure: Failure | None) -> None:

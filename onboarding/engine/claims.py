@@ -5,28 +5,43 @@ A claim is one work item, held under a lease by whoever set its `holder`. Every 
 cleaning up after: its item falls due again when the lease ends.
 """
 
+import random
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from onboarding.engine import deadlines
 from onboarding.models import Run, WorkItem
 from onboarding.observed import Failure
 from onboarding.states import RunStatus, Stage
 from onboarding.stored import failure_as_json
 
 LEASE = timedelta(seconds=90)
+# A lease with more than this left is long enough for whatever comes next.
+_RENEWED_BEFORE_END = timedelta(seconds=70)
 
 # Only in these is anything of a run to be done; in the others its items rest, whatever their work wished.
 ACTIVE_RUN_STATUSES = frozenset(
     {RunStatus.SURVEYING, RunStatus.RUNNING, RunStatus.VERIFYING, RunStatus.CANCELLING}
 )
+
+
+# For so long after somebody's act their run goes first.
+ASKED_LATELY = timedelta(seconds=30)
+# With these a run begins; whatever comes later follows something that goes on at AWS.
+_BEGINNING = (Stage.SURVEY, Stage.ADMIT)
+_BEGINNING_SHARE = 0.125
+
+# What a survey found and a plan says: tens of kilobytes, which few who hold a run want to read.
+HEAVY = ("survey", "plan")
 
 
 class ClaimLost(Exception):
@@ -57,29 +72,56 @@ class Work:
 
 
 def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> list[Claim]:
-    """Up to `limit` claims on due items, in turn from all runs so that none starves, or of one run alone."""
+    """Up to `limit` claims on due items, in turn from all runs so that none starves, or of one run alone.
+
+    First what somebody waits for who has just acted, the latest of them first: behind a thousand accounts
+    that were approved at once, the next one moves within seconds. Then what is under way at AWS, and what is
+    still to begin: so no more is begun than can be followed.
+    """
     due = WorkItem.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now), due_at__lte=now)
     if run_id is not None:
-        due = due.filter(run_id=run_id)
-    rows = list(due.order_by("due_at", "pk").values_list("pk", "run_id")[: limit * 16])
-    claims: list[Claim] = []
-    for item_id in _in_turn(rows):
-        if len(claims) == limit:
-            break
-        claim = Claim(item_id, str(uuid.uuid4()))
-        # Until the lease ends the item is due then, and not before: unless somebody asks for it earlier.
-        ends = now + LEASE
-        if due.filter(pk=item_id).update(
-            holder=claim.holder, lease_until=ends, due_at=ends, claims=F("claims") + 1
-        ):
-            claims.append(claim)
+        return _claim(due.filter(run_id=run_id), now, limit, "due_at", "pk")
+    claims = _claim(due.filter(run__asked_at__gt=now - ASKED_LATELY), now, limit, "-run__asked_at", "pk")
+    # Now and then something begins even where all are busy following.
+    stages = (_BEGINNING, None) if random.random() < _BEGINNING_SHARE else (None, _BEGINNING)  # noqa: S311
+    for only in stages:
+        left = limit - len(claims)
+        if left:
+            chosen = due.filter(stage__in=_BEGINNING) if only else due.exclude(stage__in=_BEGINNING)
+            claims += _claim(chosen, now, left, "due_at", "pk")
     return claims
 
 
-def _in_turn(rows: list[tuple[int, uuid.UUID]]) -> Iterator[int]:
+def _claim(due: QuerySet[WorkItem], now: datetime, limit: int, *order: str) -> list[Claim]:
+    rows = list(due.order_by(*order).values_list("pk", "run_id", "due_at")[: limit * 16])
+    chosen = list(islice(_in_turn(rows), limit))
+    if not chosen:
+        return []
+    with transaction.atomic():
+        # Who claims at the same moment takes the others. Checked again: since then it may have been claimed.
+        free = (
+            due.order_by()
+            .filter(pk__in=chosen)
+            .select_for_update(
+                skip_locked=connection.features.has_select_for_update_skip_locked, of=("self",)
+            )
+        )
+        taken = set(free.values_list("pk", flat=True))
+        # Until the lease ends the items are due then, and not before: unless somebody asks for it earlier.
+        ends, holder = now + LEASE, str(uuid.uuid4())
+        WorkItem.objects.filter(pk__in=taken).update(
+            holder=holder, lease_until=ends, due_at=ends, claims=F("claims") + 1
+        )
+    for item_id, _run_id, due_at in rows:
+        if item_id in taken and due_at is not None:
+            deadlines.note_lateness((now - due_at).total_seconds())
+    return [Claim(item_id, holder) for item_id in chosen if item_id in taken]
+
+
+def _in_turn(rows: list[tuple[int, uuid.UUID, datetime | None]]) -> Iterator[int]:
     """One item of each run, then the next of each, in the order in which they fell due."""
     queues: dict[uuid.UUID, deque[int]] = defaultdict(deque)
-    for item_id, run_id in rows:
+    for item_id, run_id, _due_at in rows:
         queues[run_id].append(item_id)
     while queues:
         for run_id in list(queues):
@@ -104,7 +146,7 @@ def holding(work: Work, *, run_in: frozenset[RunStatus] | None = None) -> Iterat
     """
     with transaction.atomic():
         # The run first, then the item: the order in which people's acts lock them, too.
-        run = Run.objects.select_for_update().get(pk=work.run_id)
+        run = Run.objects.defer(*HEAVY).select_for_update().get(pk=work.run_id)
         item = (
             WorkItem.objects.select_for_update()
             .filter(pk=work.claim.item_id, holder=work.claim.holder)
@@ -119,7 +161,10 @@ def holding(work: Work, *, run_in: frozenset[RunStatus] | None = None) -> Iterat
 
 
 def _renew(item: WorkItem) -> None:
-    ends = timezone.now() + LEASE
+    now = timezone.now()
+    if item.lease_until is not None and item.lease_until - now > _RENEWED_BEFORE_END:
+        return
+    ends = now + LEASE
     if not _is_asked_for(item):
         item.due_at = ends
     item.lease_until = ends
@@ -141,12 +186,12 @@ def release(
 ) -> bool:
     """Give the item back, due again after `look_again_in`; None: not by itself.
 
-    `faults` of AWS (the last was `trouble`), or `breaks` of ours, in a row. Answers whether anything of
-    the run is due now, so that it need not wait for the next tick. Does nothing when the item is no longer
-    ours. A run in which nothing is to be done keeps its items at rest.
+    `faults` of AWS (the last was `trouble`), or `breaks` of ours, in a row. Answers whether it is due
+    at once again. Does nothing when the item is no longer ours. A run in which nothing is to be done keeps
+    its items at rest.
     """
     with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=work.run_id)
+        run = Run.objects.defer(*HEAVY).select_for_update().get(pk=work.run_id)
         item = (
             WorkItem.objects.select_for_update()
             .filter(pk=work.claim.item_id, holder=work.claim.holder)
@@ -165,7 +210,7 @@ def release(
         item.faults, item.breaks = faults, breaks
         item.trouble = failure_as_json(trouble) if trouble else None
         item.save(update_fields=["due_at", "holder", "lease_until", "faults", "breaks", "trouble"])
-        return run.work_items.filter(lease_until__isnull=True, due_at__lte=now).exists()
+        return item.due_at is not None and item.due_at <= now
 
 
 def make_due(run: Run, stage: Stage, region: str, *, after: timedelta = timedelta(0)) -> None:

@@ -46,10 +46,36 @@ MOST_FAULTS_OF_A_REGION = 12
 MOST_BREAKS = 10
 
 
+# How late this process's claims were of late, in seconds: an average that forgets within a few dozen.
+_lateness = [0.0]
+_FORGETTING = 0.05
+MOST_PATIENCE_SECONDS = 45.0
+
+
+def note_lateness(seconds: float) -> None:
+    """Remember how long after it fell due something was claimed."""
+    _lateness[0] += _FORGETTING * (max(0.0, seconds) - _lateness[0])
+
+
+def patience() -> float:
+    """By how many seconds looks are put off as the workers can't keep up: they would come late anyway."""
+    return min(_lateness[0], MOST_PATIENCE_SECONDS)
+
+
 def next_look(looks: int) -> timedelta:
     """When to look again after `looks` looks: often at first, six times more slowly later, never in step."""
     slower = min(1.0 + max(0, looks - 6) / 6, 6.0)
-    return timedelta(seconds=float(settings.CLOUD_POLL_SECONDS) * slower * _jitter())
+    return timedelta(seconds=(float(settings.CLOUD_POLL_SECONDS) * slower + patience()) * _jitter())
+
+
+def first_region_look() -> timedelta:
+    """When a region is looked at after the parent has begun: its role and function come first."""
+    return timedelta(seconds=5 * float(settings.CLOUD_POLL_SECONDS) * _jitter())
+
+
+def first_log_look() -> timedelta:
+    """When a region whose trail was just made is asked for its first log, unless another has one before."""
+    return timedelta(seconds=12 * float(settings.CLOUD_POLL_SECONDS) * _jitter())
 
 
 def back_off(faults: int) -> timedelta:

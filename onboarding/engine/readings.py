@@ -35,7 +35,7 @@ def keep(
     failure: Failure | None = None,
 ) -> None:
     """Store what one look at a region showed. Inside the caller's transaction on the run."""
-    _store(
+    is_news = _store(
         run,
         region,
         state=state,
@@ -45,7 +45,8 @@ def keep(
         reason_code=reason_code,
         failure=failure,
     )
-    standing.bring_regions_up_to_date(run.account_id)
+    if is_news:
+        standing.bring_regions_up_to_date(run.account_id)
 
 
 def _store(
@@ -58,7 +59,8 @@ def _store(
     trail: Trail | None,
     reason_code: str = "",
     failure: Failure | None = None,
-) -> None:
+) -> bool:
+    """Whether it shows something new."""
     seen: dict[str, Any] = {
         "outcome": outcome,
         "state": state,
@@ -77,8 +79,10 @@ def _store(
         RegionReading.objects.create(account_id=run.account_id, region=region, **seen)
     else:
         RegionReading.objects.filter(pk=before.pk).update(**seen)
-    if before is None or _is_news(before, seen):
-        history.record(run.pk, "region.reading", region=region, **_as_news(seen))
+    if before is not None and not _is_news(before, seen):
+        return False
+    history.record(run.pk, "region.reading", region=region, **_as_news(seen))
+    return True
 
 
 def keep_trail(

@@ -95,10 +95,12 @@ def _remember_alias(run: Run, alias: str) -> None:
 
 def is_fresh(run: Run) -> bool:
     """Whether the account was surveyed since the approval and since the access was handed over."""
-    if run.survey is None or run.approved_at is None or run.grant is None:
+    if run.approved_at is None or run.grant is None:
         return False
     since = max(run.approved_at, run.grant.handed_over_at)
-    return datetime.fromisoformat(str(run.survey["taken_at"])) > since
+    # Of the survey, which is large, only its time.
+    taken_at = Run.objects.values_list("survey__taken_at", flat=True).get(pk=run.pk)
+    return taken_at is not None and datetime.fromisoformat(str(taken_at)) > since
 
 
 def demand(work: Work) -> None:

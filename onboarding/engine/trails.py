@@ -8,7 +8,8 @@ when it has settled are tried again once, by an update that carries a new attemp
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
+from django.utils import timezone
 
 from onboarding import blueprint
 from onboarding.aws import stacks
@@ -19,7 +20,14 @@ from onboarding.engine.deployment import Wanted
 from onboarding.models import Run, Step, history
 from onboarding.observed import Stack
 from onboarding.planning import Plan, next_attempt
-from onboarding.states import SETTLED_STEP_STATUSES, Move, Stage, StepKind, StepStatus
+from onboarding.states import (
+    SETTLED_STEP_STATUSES,
+    UNSETTLED_STEP_STATUSES,
+    Move,
+    Stage,
+    StepKind,
+    StepStatus,
+)
 
 # The function may use 960 s; the role and function before it, a minute.
 TIMEOUT_MINUTES = 30
@@ -76,8 +84,10 @@ def _bring_about(work: Work, run: Run, step: Step, session: AwsSession) -> timed
         return _settle_with_regions(work, run, step, stack, attempt)
     had_begun = has_begun(step)
     wait = deployment.carry_out(work, step, session, stack, decision, wanted)
-    if step.is_settled or (has_begun(step) and not had_begun):
+    if step.is_settled:
         _let_regions_look(work)
+    elif has_begun(step) and not had_begun:
+        _let_regions_look(work, after=deadlines.first_region_look())
     return wait
 
 
@@ -122,9 +132,10 @@ def _settle_with_regions(work: Work, run: Run, step: Step, stack: Stack, attempt
     return None
 
 
-def _let_regions_look(work: Work) -> None:
+def _let_regions_look(work: Work, *, after: timedelta = timedelta(0)) -> None:
+    """See that every region that isn't settled is looked at within `after`."""
+    due_at = timezone.now() + after
     with holding(work) as run:
-        for region in (
-            run.work_items.filter(stage=Stage.TRAILS).exclude(region="").values_list("region", flat=True)
-        ):
-            make_due(run, Stage.TRAILS, region)
+        open_regions = run.steps.filter(kind=StepKind.REGION_TRAIL, status__in=UNSETTLED_STEP_STATUSES)
+        items = run.work_items.filter(stage=Stage.TRAILS, region__in=open_regions.values("region"))
+        items.filter(Q(due_at=None) | Q(due_at__gt=due_at)).update(due_at=due_at)

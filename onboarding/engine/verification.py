@@ -30,11 +30,22 @@ SECURITY_AUDIT_POLICY = "arn:aws:iam::aws:policy/SecurityAudit"
 
 
 def look(work: Work, run: Run) -> timedelta | None:
-    return steps.look_at_each(work, lambda step: _verify(work, run, step))
+    return steps.look_at_each(work, lambda step: _begun(work, run, step))
+
+
+def _begun(work: Work, run: Run, step: Step) -> timedelta | None:
+    """One look; from the first that doesn't settle it the step is at work, and its time runs."""
+    try:
+        wait = _verify(work, run, step)
+    except AwsFailure:
+        _begin(work, step)
+        raise
+    if wait is not None:
+        _begin(work, step)
+    return wait
 
 
 def _verify(work: Work, run: Run, step: Step) -> timedelta | None:
-    _begin(work, step)
     arns = _role_arns(run)
     if AUDIT_ROLE not in arns:
         steps.fail(
@@ -171,6 +182,7 @@ def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | N
         with holding(work) as run:
             _keep(run, step, RegionState.COVERED, trail)
             told = {"trail_arn": trail.arn, "first_log_at": trail.first_log_at.isoformat()}
+            advancing.first_log_came(run, step.region)
             advancing.settle_within(run, step, StepStatus.FINISHED, outputs=told)
         return None
     is_shut_out = failure is not None and failure.code in admission.SHUT_OUT

@@ -63,7 +63,7 @@ def work(claim: Claim) -> Next:
     held = claims.read(claim)
     if held is None:
         return Next(due_now=False)
-    run = Run.objects.select_related("account", "grant").get(pk=held.run_id)
+    run = Run.objects.select_related("account", "grant").defer(*claims.HEAVY).get(pk=held.run_id)
     faults, trouble = 0, None
     try:
         wait = _look(held, run)

@@ -62,6 +62,8 @@ class Run(models.Model):
     # How long a status may last, engine.deadlines says.
     status_since = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # When somebody last acted on it: for a moment it then goes before all others.
+    asked_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = RunQuerySet.as_manager()
 

@@ -14,6 +14,7 @@ One work item is one run, one stage, one region, and `steps_of` says which steps
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -98,6 +99,12 @@ def next_stage(run: Run) -> Stage | None:
     return next((stage for stage in ORDER if stage in unsettled), None)
 
 
+def open_for_a_person(run: Run, stage: Stage) -> int:
+    """The same as `open_stage`, because somebody asks for it: for a moment the run goes before all others."""
+    Run.objects.filter(pk=run.pk).update(asked_at=timezone.now())
+    return open_stage(run, stage)
+
+
 def open_stage(run: Run, stage: Stage, *, now: datetime | None = None) -> int:
     """Make a stage's work items due now, creating those that are missing; returns how many are due.
 
@@ -106,20 +113,16 @@ def open_stage(run: Run, stage: Stage, *, now: datetime | None = None) -> int:
     record is refused.
     """
     regions = [""] if stage in _WITHOUT_STEPS else sorted(_regions_with_work(run, stage))
-    for region in regions:
-        WorkItem.objects.update_or_create(
-            run=run,
-            stage=stage,
-            region=region,
-            defaults={
-                "due_at": now or timezone.now(),
-                "holder": "",
-                "lease_until": None,
-                "faults": 0,
-                "trouble": None,
-                "breaks": 0,
-            },
-        )
+    due: dict[str, Any] = {"due_at": now or timezone.now(), "holder": "", "lease_until": None, "faults": 0}
+    items = WorkItem.objects.filter(run=run, stage=stage)
+    known = set(items.values_list("region", flat=True))
+    items.filter(region__in=regions).update(**due)
+    WorkItem.objects.bulk_create(
+        WorkItem(run=run, stage=stage, region=region, **due) for region in regions if region not in known
+    )
+    if stage == Stage.TRAILS and _waits_for_its_parent(run):
+        # Nothing can have changed in a region yet; the parent makes these due when it has begun.
+        items.exclude(region="").update(due_at=None)
     return len(regions)
 
 
@@ -134,6 +137,11 @@ def steps_of(item: WorkItem) -> QuerySet[Step]:
     if item.region:
         return steps.filter(region=item.region).exclude(kind__in=_UNBOUND)
     return steps.filter(kind__in=_UNBOUND)
+
+
+def _waits_for_its_parent(run: Run) -> bool:
+    parents = run.steps.filter(kind=StepKind.DEPLOY_TRAILS, stack_id="")
+    return parents.exclude(status__in=SETTLED_STEP_STATUSES).exists()
 
 
 def _regions_with_work(run: Run, stage: Stage) -> set[str]:

@@ -117,7 +117,7 @@ def search_text(account: AwsAccount, emails: Iterable[str]) -> str:
     return " ".join(dict.fromkeys(part for part in parts if part)).lower()
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def bring_up_to_date(account_id: int, *, moved_at: datetime | None = None) -> None:
     """All of an account's summary, after its run, owners or details changed; made if it isn't there yet."""
     summary = _held(account_id)
@@ -127,7 +127,7 @@ def bring_up_to_date(account_id: int, *, moved_at: datetime | None = None) -> No
     _write(account_id, summary, values)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def bring_regions_up_to_date(account_id: int) -> None:
     """The regions' part alone, after a reading changed."""
     summary = _held(account_id)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from onboarding import wake
 from onboarding.models import Run
 from onboarding.models.history import destroy_grants, move_run, record
-from onboarding.models.stages import lay_out, next_stage, open_stage
+from onboarding.models.stages import lay_out, next_stage, open_for_a_person
 from onboarding.planning import Plan
 from onboarding.services.ownership import demand_ownership
 from onboarding.services.refusals import Refused
@@ -80,7 +80,7 @@ def _start(run: Run, plan: Plan, *, approved_by_id: int, **approved: Any) -> Non
     if plan.is_empty:
         destroy_grants(run.account_id, reason="nothing_to_write")
         move_run(run, RunStatus.VERIFYING, expect=[RunStatus.PLANNED], by_id=approved_by_id, **approved)
-        open_stage(run, Stage.VERIFY)
+        open_for_a_person(run, Stage.VERIFY)
     else:
         move_run(run, RunStatus.RUNNING, expect=[RunStatus.PLANNED], by_id=approved_by_id, **approved)
-        open_stage(run, next_stage(run) or Stage.VERIFY)
+        open_for_a_person(run, next_stage(run) or Stage.VERIFY)

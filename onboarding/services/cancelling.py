@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from onboarding import wake
 from onboarding.models import Run
 from onboarding.models.history import destroy_grants, move_run, record
-from onboarding.models.stages import close_all, next_stage, open_stage
+from onboarding.models.stages import close_all, next_stage, open_for_a_person
 from onboarding.services.ownership import demand_ownership
 from onboarding.services.refusals import Refused
 from onboarding.states import RunStatus, StepStatus
@@ -43,7 +43,7 @@ def cancel(user: User, run: Run) -> None:
             move_run(current, RunStatus.CANCELLING, expect=_MAY_BE_IN_FLIGHT, by_id=user.pk)
             stage = next_stage(current)
             if stage is not None:
-                open_stage(current, stage)
+                open_for_a_person(current, stage)
             wake.wake(current.pk)
         else:
             _cancel_at_once(current, status, by_id=user.pk)

@@ -20,7 +20,7 @@ from onboarding.credentials import HandedOver, RoleHandOver, TemporaryCredential
 from onboarding.custody.seal import key_id, seal
 from onboarding.models import AwsAccount, Grant, Run
 from onboarding.models.history import destroy_grants, move_run, record
-from onboarding.models.stages import next_stage, open_stage
+from onboarding.models.stages import next_stage, open_for_a_person
 from onboarding.services.ownership import demand_ownership
 from onboarding.services.refusals import Refused
 from onboarding.states import GrantKind, RunStatus, Stage
@@ -204,7 +204,7 @@ def _set_going(run: Run, grant: Grant, *, by_id: int) -> None:
     stage = next_stage(run) if run.status in _PARKED and run.approved_digest else None
     if stage is not None and run.approved_digest == run.plan_digest:
         move_run(run, RunStatus.RUNNING, expect=_PARKED, by_id=by_id, grant=grant)
-        open_stage(run, stage)
+        open_for_a_person(run, stage)
     else:
         move_run(run, RunStatus.SURVEYING, expect=_WAITING_FOR_ACCESS, by_id=by_id, grant=grant)
-        open_stage(run, Stage.SURVEY)
+        open_for_a_person(run, Stage.SURVEY)

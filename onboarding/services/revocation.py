@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding import wake
 from onboarding.models import Run
-from onboarding.models.stages import open_stage
+from onboarding.models.stages import open_for_a_person
 from onboarding.services.ownership import demand_ownership
 from onboarding.services.refusals import Refused
 from onboarding.states import Stage
@@ -29,5 +29,5 @@ def ask(user: User, run: Run) -> None:
         is_used = current.account.runs.open().exists()
         if not current.is_settled or is_used or not current.account.last_role_arn:
             raise NothingToProve
-        open_stage(current, Stage.REVOKED)
+        open_for_a_person(current, Stage.REVOKED)
         wake.wake(current.pk)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from onboarding.engine import claims
 from onboarding.engine.claims import Claim, ClaimLost, RunStopped, Work
 from onboarding.models import AwsAccount, Run, WorkItem
+from onboarding.models.stages import open_for_a_person
 from onboarding.states import RunStatus, Stage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,6 +59,46 @@ def test_runs_take_turns_so_that_a_large_one_starves_none() -> None:
     taken = claims.claim_due(timezone.now(), 2)
     runs = {WorkItem.objects.get(pk=claim.item_id).run_id for claim in taken}
     assert runs == {large.pk, small.pk}
+
+
+def add_item(run: Run, stage: Stage, seconds_ago: float) -> WorkItem:
+    due_at = timezone.now() - timedelta(seconds=seconds_ago)
+    return WorkItem.objects.create(run=run, stage=stage, due_at=due_at)
+
+
+def test_what_is_under_way_goes_before_what_is_still_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_BEGINNING_SHARE", 0.0)
+    waiting = [add_item(make_run(number, items=0), Stage.SURVEY, 600) for number in range(1, 40)]
+    under_way = add_item(make_run(99, items=0), Stage.TRAILS, 1)
+    [first] = claims.claim_due(timezone.now(), 1)
+    assert first.item_id == under_way.pk
+    assert len(claims.claim_due(timezone.now(), 99)) == len(waiting)
+
+
+def test_now_and_then_something_begins_even_where_all_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_BEGINNING_SHARE", 1.0)
+    add_item(make_run(1, items=0), Stage.TRAILS, 600)
+    beginning = add_item(make_run(2, items=0), Stage.ADMIT, 1)
+    [first] = claims.claim_due(timezone.now(), 1)
+    assert first.item_id == beginning.pk
+
+
+def test_who_has_just_acted_goes_before_all_who_wait_longer() -> None:
+    for number in range(1, 40):
+        add_item(make_run(number, items=3), Stage.ADMIT, 600)
+    earlier, latest, long_ago = (make_run(number, items=1) for number in (101, 102, 103))
+    for run, seconds in ((earlier, 5), (latest, 1), (long_ago, 300)):
+        Run.objects.filter(pk=run.pk).update(asked_at=timezone.now() - timedelta(seconds=seconds))
+    taken = claims.claim_due(timezone.now(), 2)
+    runs = [WorkItem.objects.get(pk=claim.item_id).run_id for claim in taken]
+    assert runs == [latest.pk, earlier.pk]
+
+
+def test_a_persons_act_is_what_goes_first() -> None:
+    run = make_run(1, RunStatus.SURVEYING, items=0)
+    open_for_a_person(run, Stage.SURVEY)
+    run.refresh_from_db()
+    assert run.asked_at is not None
 
 
 def test_a_claimed_item_is_not_due_until_its_lease_ends_and_then_to_another() -> None:

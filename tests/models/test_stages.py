@@ -49,15 +49,16 @@ def test_stages_follow_one_another_as_their_steps_settle(run: Run) -> None:
         (Stage.ADMIT, [""]),
         (Stage.REMOVE, ["sa-east-1"]),
         (Stage.ROLES, ["us-west-2"]),
-        (Stage.TRAILS, ["", "sa-east-1", "us-east-1", "us-west-2"]),
+        # The regions rest until the parent has begun.
+        (Stage.TRAILS, [""]),
         (Stage.VERIFY, ["", "sa-east-1", "us-east-1", "us-west-2"]),
     ],
 )
 def test_each_stage_has_its_items(run: Run, stage: Stage, regions: list[str]) -> None:
-    assert open_stage(run, stage) == len(regions)
+    items = open_stage(run, stage)
     assert regions_of(run, stage) == regions
-    assert open_stage(run, stage) == len(regions)
-    assert run.work_items.filter(stage=stage).count() == len(regions)
+    assert open_stage(run, stage) == items
+    assert run.work_items.filter(stage=stage).count() == items
 
 
 def test_every_unsettled_step_belongs_to_exactly_one_item(run: Run) -> None:
