@@ -13,6 +13,27 @@ from onboarding.states import FailureKind, RegionOutcome
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
+# Launched before 2019-03-20: enabled in every account, and can't be disabled.
+DEFAULT_REGIONS = (
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -28,7 +28,8 @@ SETTLED_RUN_STATUSES = frozenset(
 OPEN_RUN_STATUSES = frozenset(set(RunStatus) - SETTLED_RUN_STATUSES)
 
 RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.DRAFT: frozenset({RunStatus.SURVEYING, RunStatus.CANCELLED}),
+    # Running at once where the owner does it by hand: nobody is let in, so nothing is looked at before.
+    RunStatus.DRAFT: frozenset({RunStatus.SURVEYING, RunStatus.RUNNING, RunStatus.CANCELLED}),
     # Verifying at once when the account is already right: nothing is written, so nothing waits for approval.
     RunStatus.SURVEYING: frozenset(
         {

@@ -5,29 +5,8 @@ from dataclasses import dataclass
 
 from onboarding.aws.errors import AwsFailure, ask, collect
 from onboarding.aws.session import GLOBAL_REGION, AwsSession
-from onboarding.observed import Failure, Identity
+from onboarding.observed import DEFAULT_REGIONS, Failure, Identity
 from onboarding.states import FailureKind
-
-# Launched before 2019-03-20: enabled in every account, and can't be disabled.
-DEFAULT_REGIONS = (
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-)
 
 # Credentials work in their own partition only; some AWS-compatible endpoints list those of others too.
 _OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")

@@ -16,7 +16,7 @@ from onboarding.aws import account, roles, stacks, trails
 from onboarding.aws.errors import AwsFailure, ask, collect
 from onboarding.aws.session import AwsSession
 from onboarding.company import Company
-from onboarding.observed import AccountSurvey, Failure, RegionSurvey, Role, Stack
+from onboarding.observed import DEFAULT_REGIONS, AccountSurvey, Failure, RegionSurvey, Role, Stack
 from onboarding.states import FailureKind, RegionOutcome
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ def _outcome(region: str, future: "Future[T]", failed: Callable[[str, Failure], 
 
 def _unreadable(region: str, failure: Failure) -> RegionSurvey:
     """What a refusal in one region says of that region."""
-    if failure.kind is FailureKind.INVALID_CREDENTIALS and region not in account.DEFAULT_REGIONS:
+    if failure.kind is FailureKind.INVALID_CREDENTIALS and region not in DEFAULT_REGIONS:
         # Not enabled, or not yet, looks like bad credentials; so does a token of the global endpoint.
         return RegionSurvey(
             region=region,

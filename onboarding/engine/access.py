@@ -8,13 +8,12 @@ from django.utils import timezone
 
 from onboarding.aws import account as aws_account
 from onboarding.aws import handover
-from onboarding.aws.account import DEFAULT_REGIONS
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
 from onboarding.credentials import HandedOver, RoleHandOver
 from onboarding.engine import deadlines, grants, sessions
 from onboarding.models import Grant, Run
-from onboarding.observed import Failure, Identity
+from onboarding.observed import DEFAULT_REGIONS, Failure, Identity
 from onboarding.states import FailureKind, Stage
 
 logger = logging.getLogger(__name__)

@@ -62,6 +62,8 @@ def go_on(run: Run, settled_stage: Stage) -> None:
         return
     elif _is_not_admitted(run):
         _stop_before_the_first_write(run)
+    elif run.is_by_hand and status == RunStatus.RUNNING and settled_stage == Stage.ADMIT:
+        parking.wait_for_hands(run)
     elif status == RunStatus.RUNNING and stage in {Stage.VERIFY, None}:
         _leave_the_account(run)
     elif stage is None:

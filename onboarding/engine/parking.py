@@ -51,6 +51,12 @@ def needs_owner(work: Work, question: Question) -> None:
         )
 
 
+def wait_for_hands(run: Run) -> None:
+    """Let the run rest until its owner has created the stacks. Inside the caller's transaction on the run."""
+    close_all(run)
+    history.move_run(run, RunStatus.NEEDS_OWNER, expect={RunStatus.RUNNING}, reason_code="by_hand")
+
+
 def fail(run: Run, reason_code: str, failure: Failure | None = None) -> None:
     """End a run as failed, and its open steps for the same reason. Inside the caller's transaction on it."""
     expect = {RunStatus(run.status)}

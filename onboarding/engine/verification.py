@@ -12,15 +12,16 @@ from django.conf import settings
 from django.utils import timezone
 
 from onboarding.aws import account as aws_account
-from onboarding.aws import roles
+from onboarding.aws import roles, stacks
 from onboarding.aws import trails as aws_trails
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
 from onboarding.engine import admission, advancing, deadlines, readings, sessions, steps
-from onboarding.engine.claims import Work, holding
+from onboarding.engine.claims import Work, holding, make_due
 from onboarding.models import Run, Step, history
+from onboarding.models.stages import add_regions
 from onboarding.observed import Failure, Role, Trail
-from onboarding.states import FailureKind, RegionState, StepKind, StepStatus
+from onboarding.states import FailureKind, RegionState, Stage, StepKind, StepStatus
 from onboarding.stored import survey_from_json
 
 AUDIT_ROLE, RESPONSE_ROLE = "SecurityAuditRoleArn", "IncidentResponseRoleArn"
@@ -78,7 +79,9 @@ def _is_older_than(step: Step, limit: timedelta) -> bool:
 
 
 def _role_arns(run: Run) -> dict[str, str]:
-    """The new roles' ARNs: from the step that deployed them, or from the survey that found them deployed."""
+    """The new roles' ARNs: from the step that deployed them, the survey that found them, or their owner."""
+    if run.is_by_hand:
+        return dict(run.steps.get(kind=StepKind.VERIFY_ROLES).outputs)
     deployed = run.steps.filter(kind=StepKind.DEPLOY_ROLES, status=StepStatus.FINISHED).first()
     if deployed is not None:
         return dict(deployed.outputs)
@@ -102,7 +105,9 @@ def _verify_roles(
             work, step, "wrong_account", _ours("wrong_account", f"The role is of account {who.account}.")
         )
         return None
-    wrong = _wrong_role(session, arns) or _old_role(session, run)
+    if run.is_by_hand:
+        arns = arns | _stack_outputs(run, session)
+    wrong = _wrong_role(session, arns) or _old_role(session, run) or _unknown_regions(work, run, session)
     if wrong is None:
         advancing.settle(work, step, StepStatus.FINISHED, outputs=arns)
         return None
@@ -110,6 +115,26 @@ def _verify_roles(
     if not _is_older_than(step, deadlines.fresh_role_limit()):
         return deadlines.next_look(0)
     steps.fail(work, step, wrong.code, wrong)
+    return None
+
+
+def _stack_outputs(run: Run, session: AwsSession) -> dict[str, str]:
+    """What the roles' stack says of itself, where the owner created it: they named the audit role alone."""
+    stack = stacks.describe(session, run.home_region, settings.COMPANY.roles.stack_name)
+    return dict(stack.outputs) if stack is not None else {}
+
+
+def _unknown_regions(work: Work, run: Run, session: AwsSession) -> Failure | None:
+    """Have every enabled region verified. Nobody was let in to survey them where the owner did it by hand."""
+    if not run.is_by_hand:
+        return None
+    regions = aws_account.enabled_regions(session)
+    if not regions.knows_all:
+        return _ours("regions_not_listed", "The audit role may not list the account's regions.")
+    with holding(work) as held:
+        new = add_regions(held, regions.enabled, settings.COMPANY.trails.regional_stack_name)
+        for region in new:
+            make_due(held, Stage.VERIFY, region)
     return None
 
 

@@ -110,7 +110,7 @@ def _look(held: Work, run: Run) -> timedelta | None:
         with claims.holding(held) as locked:
             advancing.go_on(locked, held.stage)
         return None
-    if held.stage in WRITING_STAGES and not survey.is_fresh(run):
+    if held.stage in WRITING_STAGES and not run.is_by_hand and not survey.is_fresh(run):
         survey.demand(held)
         return None
     return _look_of(held)(held, run)

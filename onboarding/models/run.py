@@ -36,6 +36,8 @@ class Run(models.Model):
     account = models.ForeignKey(AwsAccount, on_delete=models.CASCADE, related_name="runs")
     grant = models.ForeignKey(Grant, null=True, on_delete=models.SET_NULL, related_name="runs")
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.DRAFT)
+    # Its owner creates the stacks; the portal admits the account before, and verifies after.
+    is_by_hand = models.BooleanField(default=False, db_default=False)
     home_region = models.CharField(max_length=32, blank=True)
     # The owner's answers, by question; part of the plan's digest.
     choices = models.JSONField(default=dict, blank=True)

@@ -12,7 +12,7 @@ One work item is one run, one stage, one region, and `steps_of` says which steps
     verify   one item for the roles, region ""; and one for each region
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from onboarding.models.run import Run
 from onboarding.models.step import Step
 from onboarding.models.work_item import WorkItem
 from onboarding.planning import Plan
-from onboarding.states import SETTLED_STEP_STATUSES, Stage, StepKind, StepStatus
+from onboarding.states import SETTLED_STEP_STATUSES, Goal, Stage, StepKind, StepStatus
 
 # The order in which stages follow one another.
 ORDER = (Stage.ADMIT, Stage.REMOVE, Stage.ROLES, Stage.TRAILS, Stage.VERIFY)
@@ -89,6 +89,40 @@ def reopen(run: Run, failed: Sequence[Step]) -> None:
             outputs={name: step.outputs[name] for name in _KEPT_OUTPUTS if name in step.outputs},
             started_at=None,
         )
+
+
+def lay_out_by_hand(run: Run, roles_stack: str) -> None:
+    """The steps of a run whose owner creates the stacks. Its regions are known when they can be looked at."""
+    rows = (
+        (Stage.ADMIT, StepKind.ADMIT_ACCOUNT, Goal.ADMITTED, run.account.number),
+        (Stage.VERIFY, StepKind.VERIFY_ROLES, Goal.VERIFIED, roles_stack),
+    )
+    with transaction.atomic():
+        run.work_items.all().delete()
+        run.steps.all().delete()
+        Step.objects.bulk_create(
+            Step(run=run, ordinal=ordinal, stage=stage, kind=kind, goal=goal, target=target)
+            for ordinal, (stage, kind, goal, target) in enumerate(rows, 1)
+        )
+
+
+def add_regions(run: Run, regions: Iterable[str], regional_stack: str) -> list[str]:
+    """Have these regions verified too; answers those that were not among the steps yet."""
+    known = set(run.steps.filter(kind=StepKind.VERIFY_REGION).values_list("region", flat=True))
+    new = sorted(set(regions) - known)
+    Step.objects.bulk_create(
+        Step(
+            run=run,
+            ordinal=ordinal,
+            stage=Stage.VERIFY,
+            kind=StepKind.VERIFY_REGION,
+            goal=Goal.VERIFIED,
+            region=region,
+            target=regional_stack,
+        )
+        for ordinal, region in enumerate(new, run.steps.count() + 1)
+    )
+    return new
 
 
 def next_stage(run: Run) -> Stage | None:

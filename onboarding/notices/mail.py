@@ -46,7 +46,7 @@ _HEADINGS: dict[RunStatus, Words] = {
     RunStatus.PARTLY_DONE: gettext_lazy("Some of it is not done yet"),
     RunStatus.FAILED: gettext_lazy("The run failed"),
     RunStatus.NEEDS_ACCESS: gettext_lazy("The portal needs access to go on"),
-    RunStatus.NEEDS_OWNER: gettext_lazy("The portal needs a decision"),
+    RunStatus.NEEDS_OWNER: gettext_lazy("The portal waits for the account’s owner"),
     RunStatus.PLANNED: gettext_lazy("The plan waits for approval"),
 }
 ACTS: dict[RunStatus, Words] = {

@@ -26,6 +26,13 @@ _WAITING_FOR = {
     ),
 }
 
+# Where the owner creates the stacks, the page that leads their hands comes next.
+_BY_HAND = {
+    RunStatus.NEEDS_OWNER: _("Go on by your own hand"),
+    RunStatus.FAILED: _("Have it verified again"),
+    RunStatus.PARTLY_DONE: _("Have it verified again"),
+}
+
 _MAY_BE_CANCELLED = {
     RunStatus.DRAFT,
     RunStatus.SURVEYING,
@@ -39,11 +46,11 @@ _MAY_BE_CANCELLED = {
 def next_act(account: AwsAccount, run: Run | None) -> Act | None:
     """The one next act of the owner; None where there is nothing to do but wait."""
     hand_over = reverse("hand-over", args=[account.number])
-    if run is None:
+    if run is None or run.status == RunStatus.DRAFT:
         return Act(_("Hand over access"), hand_over)
+    if run.is_by_hand and run.status in _BY_HAND:
+        return Act(_BY_HAND[RunStatus(run.status)], reverse("by-hand", args=[account.number]))
     match RunStatus(run.status):
-        case RunStatus.DRAFT:
-            return Act(_("Hand over access"), hand_over)
         case RunStatus.PLANNED:
             return Act(_("Read the plan"), reverse("plan", args=[run.pk]))
         case RunStatus.NEEDS_ACCESS if run.reason_code == "missing_permissions":

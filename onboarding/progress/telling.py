@@ -79,10 +79,19 @@ def _words(event: Event) -> str:
             return _decision_words(event.data)
         case "owner.note" if event.data.get("choice") == "retry_failed":
             return _("The owner had what failed tried again.")
+        case "owner.note" if event.data.get("choice") == "by_hand":
+            return _BY_HAND.get(event.data.get("done", ""), lambda: "")()
         case kind:
             return _PLAIN[kind]() if kind in _PLAIN else ""
 
 
+_BY_HAND = {
+    "begin": lambda: _("The owner chose to create the stacks by their own hand."),
+    "old": lambda: _("The owner says that the old stack is gone."),
+    "roles": lambda: _("The owner says that the stack with the roles is created."),
+    "trails": lambda: _("The owner says that the CloudTrail stack is created."),
+    "verify": lambda: _("The owner asked for verification."),
+}
 _PLAIN = {
     "survey.done": lambda: _("The portal has looked at every region it could reach."),
     "plan.made": lambda: _("A plan was made."),

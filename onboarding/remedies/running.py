@@ -51,6 +51,14 @@ ROWS = (
         Who.OWNER,
     ),
     Remedy(
+        "by_hand",
+        _("It is your turn"),
+        _("The log storage accepts this account now."),
+        _("The portal waits until you have created both stacks yourself. It has no access, and needs none."),
+        _("Follow the steps, then have the account verified."),
+        Who.OWNER,
+    ),
+    Remedy(
         "owner_must_decide",
         _("Something only you can decide"),
         _("The portal found things of yours that it does not touch without being told to."),

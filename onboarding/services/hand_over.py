@@ -49,7 +49,7 @@ def hand_over_role(user: User, account: AwsAccount, role_arn: str) -> Run:
     """Let the worker assume `role_arn` by the account's ExternalId. Raises HandOverRefused, RunInProgress."""
     demand_ownership(user, account)
     role_arn = role_arn.strip()
-    _check_role_arn(role_arn, account.number)
+    check_role_arn(role_arn, account.number)
     return _take(
         user,
         account,
@@ -84,7 +84,7 @@ def check_again(user: User, run: Run) -> Run:
     return hand_over_role(user, run.account, run.account.last_role_arn)
 
 
-def _check_role_arn(role_arn: str, account_number: str) -> None:
+def check_role_arn(role_arn: str, account_number: str) -> None:
     match = ROLE_ARN.fullmatch(role_arn)
     if match is None:
         raise HandOverRefused(
@@ -206,5 +206,7 @@ def _set_going(run: Run, grant: Grant, *, by_id: int) -> None:
         move_run(run, RunStatus.RUNNING, expect=_PARKED, by_id=by_id, grant=grant)
         open_for_a_person(run, stage)
     else:
-        move_run(run, RunStatus.SURVEYING, expect=_WAITING_FOR_ACCESS, by_id=by_id, grant=grant)
+        move_run(
+            run, RunStatus.SURVEYING, expect=_WAITING_FOR_ACCESS, by_id=by_id, grant=grant, is_by_hand=False
+        )
         open_for_a_person(run, Stage.SURVEY)

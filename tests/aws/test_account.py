@@ -8,6 +8,7 @@ from onboarding.aws import account as accounts
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession, own_session
 from onboarding.company import Company
+from onboarding.observed import DEFAULT_REGIONS
 from onboarding.states import FailureKind
 from tests.aws.conftest import StandIn, StubFactory
 
@@ -117,4 +118,4 @@ def test_an_empty_list_of_regions_is_no_answer(session: AwsSession, stub: StubFa
         {"Account": "484535289196", "Arn": "arn:aws:iam::484535289196:user/x", "UserId": "AIDA"},
         {},
     )
-    assert accounts.enabled_regions(session) == accounts.Regions(accounts.DEFAULT_REGIONS, knows_all=False)
+    assert accounts.enabled_regions(session) == accounts.Regions(DEFAULT_REGIONS, knows_all=False)

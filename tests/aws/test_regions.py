@@ -12,7 +12,7 @@ from onboarding.aws import regions, stacks
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
 from onboarding.company import Company
-from onboarding.observed import AccountSurvey, RegionSurvey, Role, Stack
+from onboarding.observed import DEFAULT_REGIONS, AccountSurvey, RegionSurvey, Role, Stack
 from onboarding.states import FailureKind, RegionOutcome
 from tests.aws.conftest import StandIn, StubFactory
 
@@ -45,8 +45,8 @@ def test_an_empty_account_is_read_in_every_enabled_region(
     assert found.taken_at == NOW
     assert found.knows_all_regions
     assert found.old_roles == ()
-    assert by_outcome[RegionOutcome.READ] == len(accounts.DEFAULT_REGIONS) + OPT_IN
-    assert by_outcome[RegionOutcome.NOT_ENABLED] == 34 - len(accounts.DEFAULT_REGIONS) - OPT_IN
+    assert by_outcome[RegionOutcome.READ] == len(DEFAULT_REGIONS) + OPT_IN
+    assert by_outcome[RegionOutcome.NOT_ENABLED] == 34 - len(DEFAULT_REGIONS) - OPT_IN
     assert not [region for region in found.regions if region.stacks or region.trails]
     assert [region.region for region in found.regions] == sorted(region.region for region in found.regions)
 
@@ -205,7 +205,7 @@ def test_one_broken_region_never_spoils_the_others(
     assert in_region(found, "eu-north-1").outcome == BROKEN[kind]
     assert in_region(found, "eu-north-1").failure is not None
     read = [region for region in found.regions if region.outcome == RegionOutcome.READ]
-    assert len(read) == len(accounts.DEFAULT_REGIONS) + OPT_IN - 1
+    assert len(read) == len(DEFAULT_REGIONS) + OPT_IN - 1
 
 
 @pytest.mark.parametrize("action", ["ListStacks", "DescribeTrails"])
@@ -263,9 +263,9 @@ def test_regions_are_listed_by_whichever_service_answers(
         stand_in.control.fault(kind="access-denied", service=service, account=account)
     found = accounts.enabled_regions(owner)
     if "ec2" in denied:
-        assert found == accounts.Regions(enabled=accounts.DEFAULT_REGIONS, knows_all=False)
+        assert found == accounts.Regions(enabled=DEFAULT_REGIONS, knows_all=False)
     else:
-        assert len(found.enabled) == len(accounts.DEFAULT_REGIONS) + OPT_IN
+        assert len(found.enabled) == len(DEFAULT_REGIONS) + OPT_IN
         assert len(found.enabled) + len(found.not_enabled) == 34
 
 

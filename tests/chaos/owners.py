@@ -23,8 +23,8 @@ from django.db import Error, connection
 from django.urls import reverse
 
 from demo.owner import Owner as Hands
-from onboarding.aws.account import DEFAULT_REGIONS
 from onboarding.models import AwsAccount, Ownership, Run
+from onboarding.observed import DEFAULT_REGIONS
 from onboarding.services import retrying
 from onboarding.states import OPEN_RUN_STATUSES, RunStatus, StepStatus
 from onboarding.views.hand_over_kit import kit_for

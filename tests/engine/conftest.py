@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
 
-from onboarding.aws.account import DEFAULT_REGIONS as ALL_REGIONS
 from onboarding.credentials import TemporaryCredentials
 from onboarding.engine import sessions
 from onboarding.models import AwsAccount, Run
+from onboarding.observed import DEFAULT_REGIONS as ALL_REGIONS
 from onboarding.services import accounts, approval, hand_over
 from onboarding.views.hand_over_kit import kit_for
 from sandbox.client import Credentials, Request, Sandbox

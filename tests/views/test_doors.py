@@ -19,6 +19,8 @@ OWNERS_ONLY = {
     "hand-over",
     "hand-over-credentials",
     "hand-over-template",
+    "by-hand",
+    "by-hand-template",
     "start-again",
     "approve",
     "cancel",
@@ -50,6 +52,7 @@ POST_TOO = {
     "register",
     "hand-over",
     "hand-over-credentials",
+    "by-hand",
     "start-again",
     "cancel",
     "leave-as-is",
@@ -102,6 +105,8 @@ def address(name: str, account: AwsAccount, run: Run) -> str:
             return reverse(name, args=[account.number])
         case ["run_id"]:
             return reverse(name, args=[run.pk])
+        case ["number", "stack"]:
+            return reverse(name, args=[account.number, "roles"])
         case ["number", "user_id"]:
             return reverse(name, args=[account.number, account.ownerships.get().user_id])
         case ["invitation_id", "number"]:

@@ -54,6 +54,7 @@ LIGHT = {
 }
 # Where a sign-in of an hour ago isn't enough. allauth adds its own: whatever changes how one signs in.
 DANGEROUS = {
+    "by-hand",
     "approve",
     "cancel",
     "check-again",
@@ -173,6 +174,7 @@ def make_world() -> World:
         "notice_id": notice.pk,
         "batch_id": batch.pk,
         "view_id": view.pk,
+        "stack": "roles",
         "token": "made-up",
         "pk": factor.pk,
         "key": "made-up",
