@@ -73,7 +73,7 @@ tour: setup ## Picture every page anew, as owner and as infosec, for docs/tour.m
 
 .PHONY: bench
 bench: setup ## Measure what docs/ gives numbers for, each beside a baseline; results in bench-results/
-	@worst=0; for part in audit importing watch survey one_account fleet; do \
+	@worst=0; for part in audit importing watch survey one_account fleet fleet_pages; do \
 	  $(BIN)/python -m bench.$$part || worst=1; \
 	done; exit $$worst
 

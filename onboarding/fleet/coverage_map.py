@@ -5,9 +5,9 @@ A page has thousands of cells, so a row is put together as text, from the summar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from django.urls import reverse
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from onboarding.fleet.looks import REGION_LOOKS
@@ -23,16 +23,6 @@ class MapColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class MapRow:
-    number: str
-    name: str
-    url: str
-    covered: int
-    enabled: int
-    cells: SafeString
-
-
-@dataclass(frozen=True, slots=True)
 class LegendLine:
     tone: str
     sign: str
@@ -43,8 +33,8 @@ def legend() -> list[LegendLine]:
     return [LegendLine(*REGION_LOOKS[state], str(state.label)) for state in RegionState]
 
 
-def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], list[MapRow]]:
-    """The regions that any of these accounts was read in, and a row for each account."""
+def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], SafeString]:
+    """The regions that any of these accounts was read in, and a row of HTML for each account."""
     states = [dict(pair.split(":", 1) for pair in summary.regions.split()) for summary in summaries]
     regions = sorted(set().union(*states))
     before, _hole, after = reverse("fleet-account", args=["000000000000"]).partition("000000000000")
@@ -67,15 +57,12 @@ def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], list[M
             else:
                 begin, end = cells[state]
                 made.append(f"{begin}{url}#{region}{end}")
+        name = escape(summary.name)
         rows.append(
-            MapRow(
-                number=summary.number,
-                name=summary.name,
-                url=url,
-                covered=summary.regions_covered,
-                enabled=summary.regions_enabled,
-                # Numbers, the regions' codes as the worker stored them, and words of ours.
-                cells=mark_safe("".join(made)),  # noqa: S308
-            )
+            f'<tr><th scope="row"><a href="{url}" title="{summary.number}">{name}</a>'
+            f'<span class="quiet">{summary.regions_covered}/{summary.regions_enabled}</span></th>'
+            f"{''.join(made)}</tr>"
         )
-    return [MapColumn(region, place_of(region)) for region in regions], rows
+    columns = [MapColumn(region, place_of(region)) for region in regions]
+    # Numbers, the regions' codes as the worker stored them, words of ours, and names that are escaped.
+    return columns, mark_safe("\n".join(rows))  # noqa: S308
