@@ -157,12 +157,19 @@ def roles_parameters(blueprint: Blueprint) -> dict[str, str]:
 
 
 def trails_parameters(
-    blueprint: Blueprint, *, regions: Sequence[str], choices: Mapping[str, str], attempt: int
+    blueprint: Blueprint,
+    *,
+    regions: Sequence[str],
+    choices: Mapping[str, str],
+    attempt: int,
+    repointed: Sequence[str] = (),
+    freed: Sequence[str] = (),
 ) -> dict[str, str]:
     """All parameters of the CloudTrail parent stack.
 
-    `choices` maps a region to one of REGION_CHOICES. Equal sets of regions give equal parameters.
-    Raises ValueError for a choice that the template would refuse.
+    `choices` maps a region to one of REGION_CHOICES. `repointed` and `freed` are the ARNs of trails of the
+    owner's that shall deliver to the log storage, or be deleted, as their owner answered. Equal sets of
+    regions give equal parameters. Raises ValueError for a choice that the template would refuse.
     """
     for region, choice in choices.items():
         if choice not in REGION_CHOICES or region not in regions:
@@ -172,6 +179,8 @@ def trails_parameters(
         "Regions": ",".join(sorted(set(regions))),
         "RegionChoices": ",".join(f"{region}={choice}" for region, choice in sorted(choices.items())),
         "Attempt": str(attempt),
+        "RepointedTrailArns": ",".join(sorted(set(repointed))),
+        "FreedTrailArns": ",".join(sorted(set(freed))),
     }
 
 
@@ -195,12 +204,13 @@ def is_current(
 ) -> bool:
     """Whether a live stack with these tags and parameters is what the blueprint and `wanted` make it.
 
-    `Attempt` is no part of what a stack is: it only asks the Lambda function to look again.
+    `Attempt` is no part of what a stack is: it only asks the Lambda function to look again. Nor are the
+    trails that it was once told to delete.
     """
     same = all(
         name in parameters and items_of(parameters[name]) == items_of(value)
         for name, value in wanted.items()
-        if name != "Attempt"
+        if name not in {"Attempt", "FreedTrailArns"}
     )
     return same and tags.get(DIGEST_TAG) == stack.template.digest
 

@@ -111,6 +111,10 @@ class Trail:
     topic_arn: str = ""
     is_multi_region: bool = False
     is_organization: bool = False
+    # Whether it records less, or other things, than all management events.
+    has_custom_selectors: bool = False
+    # The name of the stack that made it, where that is somebody's and could be found out.
+    owning_stack: str = ""
     # From GetTrailStatus; None where it could not be read.
     is_logging: bool | None = None
     logging_since: datetime | None = None

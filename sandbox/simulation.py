@@ -164,12 +164,17 @@ def _simulate_custom(params: Record) -> Any:
 
 
 def _asked_about(original: Any) -> Any:
-    """To simulate is a right on the user or role that is asked about; ministack wants it on everything."""
+    """To simulate is a right on the user or role that is asked about; ministack wants it on everything.
+
+    And to change an instance profile is one on that profile, even where the request names a role as well.
+    """
 
     def extract_resource_arn(
         service: str, method: str, path: str, headers: Record, body: bytes, query_params: Record, *place: str
     ) -> Any:
         arn = _p(query_params, "PolicySourceArn") if service == "iam" else ""
+        if not arn and service == "iam" and (profile := _p(query_params, "InstanceProfileName")):
+            arn = f"arn:aws:iam::{place[-1]}:instance-profile/{profile}"
         return arn or original(service, method, path, headers, body, query_params, *place)
 
     return extract_resource_arn

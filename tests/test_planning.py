@@ -369,8 +369,11 @@ def test_a_region_that_is_not_right_is_the_only_one_worked_on(region: Any, why: 
 
 
 def test_five_trails_refuse_that_region_alone_and_name_them() -> None:
-    full = make_region("eu-west-1", trails=tuple(make_trail("eu-west-1", f"own-{n}") for n in range(5)))
-    made = make_plan(make_survey(full))
+    # None of them lives here alone, so that there is none to choose from.
+    shadows = {"home_region": "us-west-1", "is_multi_region": True}
+    trails = tuple(make_trail("eu-west-1", f"own-{n}", **shadows) for n in range(5))
+    made = make_plan(make_survey(make_region("eu-west-1", trails=trails)))
+    assert {question.code for question in made.questions} == {"own_trail"}
     assert step_of(made, StepKind.REGION_TRAIL, "eu-west-1").refused == "too_many_trails"
     assert step_of(made, StepKind.VERIFY_REGION, "eu-west-1").refused == "too_many_trails"
     assert note_of(made, "too_many_trails").fields["trails"] == [f"own-{n}" for n in range(5)]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onboarding.blueprint import trails_parameters
 from onboarding.observed import AccountSurvey, Role, Stack, StackResource
 from onboarding.planning import Plan, Question, grouped, plan, plans_differ, version_of
 from onboarding.states import StepKind
@@ -60,12 +61,18 @@ def two_homes() -> AccountSurvey:
     return right_survey(covered_region("us-east-1", both))
 
 
+def five_trails(region: str = "eu-west-1") -> tuple[Any, ...]:
+    return tuple(make_trail(region, f"own-{n}") for n in range(5))
+
+
 SURVEYS: dict[str, AccountSurvey] = {
     "old_stack_extras": make_survey(make_region("sa-east-1", with_extras())),
     "old_stack_protected": make_survey(make_region("sa-east-1", replace(OLD, is_termination_protected=True))),
     "old_role_attachments": replace(make_survey(make_region("sa-east-1", OLD)), stack_roles=(ROLE,)),
     "name_blocked": make_survey(make_region("us-west-2", REVIEW)),
     "two_homes": two_homes(),
+    "own_trail": make_survey(make_region("eu-west-1", trails=(make_trail("eu-west-1"),))),
+    "too_many_trails": make_survey(make_region("eu-west-1", trails=five_trails())),
     "organization_trail": make_survey(
         *(make_region(name, trails=(organization_trail(name),)) for name in REGIONS)
     ),
@@ -274,6 +281,102 @@ def test_where_ours_stands_beside_the_organizations_already_nothing_is_asked_aga
         for covered in right_survey().regions
     ]
     assert make_plan(right_survey(*regions)).questions == ()
+
+
+def everywhere(name: str = "all", **fields: Any) -> AccountSurvey:
+    """A trail for all regions, from us-east-1."""
+    arn = f"arn:aws:cloudtrail:us-east-1:484535289196:trail/{name}"
+    made = [
+        make_trail(each, name, arn=arn, home_region="us-east-1", is_multi_region=True, **fields)
+        for each in REGIONS
+    ]
+    return make_survey(*(make_region(one.region, trails=(one,)) for one in made))
+
+
+def regional(made: Plan) -> dict[str, tuple[str, str, str]]:
+    return {
+        step.region: (step.target, step.why, step.refused)
+        for step in made.steps
+        if step.kind == StepKind.REGION_TRAIL
+    }
+
+
+def test_a_re_pointed_trail_takes_ours_place_in_its_region_alone() -> None:
+    asked = the_question("own_trail")
+    made = make_plan(SURVEYS["own_trail"], {asked.key: "repoint"})
+    assert regional(made)["eu-west-1"] == ("own-trail", "repointed", "")
+    assert made.choices["repointed"] == [asked.fields["arn"]]
+    assert made.choices["regions"] == {"eu-west-1": "skip"}
+    kept = make_plan(SURVEYS["own_trail"], {asked.key: "keep"})
+    assert regional(kept)["eu-west-1"] == (COMPANY.trails.regional_stack_name, "absent", "")
+    assert "repointed" not in kept.choices
+
+
+def test_a_trail_of_all_regions_is_asked_about_and_changed_once() -> None:
+    survey = everywhere()
+    (asked,) = make_plan(survey).questions
+    assert (asked.region, asked.fields["regions"]) == ("us-east-1", list(REGIONS))
+    made = make_plan(survey, {asked.key: "repoint"})
+    assert regional(made) == {"us-east-1": ("all", "repointed", "")}
+    assert {step.region for step in made.steps if step.kind == StepKind.VERIFY_REGION} == set(REGIONS)
+    assert StepKind.DEPLOY_TRAILS in {step.kind for step in made.steps}
+
+
+def test_a_trail_that_records_less_can_not_take_ours_place() -> None:
+    survey = everywhere(has_custom_selectors=True)
+    (asked,) = make_plan(survey).questions
+    assert asked.options == ("keep", "skip")
+    assert regional(make_plan(survey, {asked.key: "skip"})) == {}
+
+
+def test_what_was_re_pointed_by_an_earlier_consent_stays_so_without_a_question() -> None:
+    arn = make_trail("eu-west-1").arn
+    storage = COMPANY.storage
+    pointed = make_trail("eu-west-1", bucket=storage.bucket, topic_arn=storage.topic_arn)
+    parameters = trails_parameters(
+        BLUEPRINT,
+        regions=REGIONS,
+        choices={"eu-west-1": "skip"},
+        attempt=1,
+        repointed=[arn],
+        freed=["arn:gone"],
+    )
+    home = covered_region(
+        "us-west-2",
+        parent_stack(BLUEPRINT.roles, "us-west-2"),
+        parent_stack(BLUEPRINT.trails, "us-west-2", parameters=parameters),
+    )
+    survey = right_survey(home, make_region("eu-west-1", trails=(pointed,)))
+    made = make_plan(survey)
+    assert made.questions == ()
+    assert made.is_empty
+    assert made.choices["repointed"] == [arn]
+    back = right_survey(home, make_region("eu-west-1", trails=(make_trail("eu-west-1"),)))
+    assert [one.code for one in make_plan(back).questions] == ["own_trail"]
+
+
+@pytest.mark.parametrize("option", the_question("too_many_trails").options)
+def test_of_five_trails_the_named_one_goes_or_is_re_pointed_or_the_region_is_left_out(option: str) -> None:
+    asked = the_question("too_many_trails")
+    assert len(asked.options) == 11
+    assert asked.fields["trails"] == {f"own-{n}": "own-bucket" for n in range(5)}
+    made = make_plan(SURVEYS["too_many_trails"], {asked.key: option})
+    verb, _colon, name = option.partition(":")
+    arn = make_trail("eu-west-1", name).arn
+    assert made.choices.get("freed", []) == ([arn] if verb == "free" else [])
+    assert made.choices.get("repointed", []) == ([arn] if verb == "repoint" else [])
+    if verb == "skip":
+        assert "eu-west-1" not in regional(made)
+    elif verb == "free":
+        assert regional(made)["eu-west-1"] == (COMPANY.trails.regional_stack_name, "absent", "")
+    else:
+        assert regional(made)["eu-west-1"] == (name, "repointed", "")
+
+
+def test_where_ours_stands_beside_the_owners_already_nothing_is_asked_again() -> None:
+    region = covered_region("eu-west-1")
+    survey = right_survey(replace(region, trails=(*region.trails, make_trail("eu-west-1"))))
+    assert make_plan(survey).questions == ()
 
 
 def test_the_same_question_about_many_regions_is_asked_once() -> None:

@@ -16,7 +16,7 @@ from onboarding.aws import account, roles, stacks, trails
 from onboarding.aws.errors import AwsFailure, ask, collect
 from onboarding.aws.session import AwsSession
 from onboarding.company import Company
-from onboarding.observed import DEFAULT_REGIONS, AccountSurvey, Failure, RegionSurvey, Role, Stack
+from onboarding.observed import DEFAULT_REGIONS, AccountSurvey, Failure, RegionSurvey, Role, Stack, Trail
 from onboarding.states import FailureKind, RegionOutcome
 
 if TYPE_CHECKING:
@@ -168,8 +168,15 @@ def _survey_once(session: AwsSession, company: Company, region: str, deadline: _
         region=region,
         outcome=RegionOutcome.READ,
         stacks=tuple(stack for stack in found if stack is not None),
-        trails=seen_trails,
+        trails=tuple(_with_owner(session, company, trail) for trail in seen_trails),
     )
+
+
+def _with_owner(session: AwsSession, company: Company, trail: Trail) -> Trail:
+    """The trail with the stack that made it, where it is the owner's: such a stack would change it back."""
+    if trail.is_shadow or trail.is_organization or trail.bucket == company.storage.bucket:
+        return trail
+    return replace(trail, owning_stack=trails.owning_stack(session, trail))
 
 
 def _candidates(session: AwsSession, company: Company, region: str) -> list[Stack]:

@@ -24,6 +24,17 @@ def read_trails(session: AwsSession, region: str) -> tuple[Trail, ...]:
     return tuple(_trail(listing, _status(session, region, listing["TrailARN"]), region) for listing in listed)
 
 
+def owning_stack(session: AwsSession, trail: Trail) -> str:
+    """The name of the stack that made the trail; empty where none did, or where it can't be told."""
+    client = session.client("cloudformation", trail.home_region)
+    try:
+        answer = ask(client.describe_stack_resources, PhysicalResourceId=trail.name)
+    except AwsFailure:
+        return ""
+    made = [each for each in answer.get("StackResources", []) if each.get("PhysicalResourceId") == trail.name]
+    return made[0].get("StackName", "") if made else ""
+
+
 def _status(session: AwsSession, region: str, trail_arn: str) -> "GetTrailStatusResponseTypeDef | None":
     """The status in `region`. By ARN: a trail that lives elsewhere isn't found by its name."""
     try:
@@ -46,6 +57,7 @@ def _trail(listing: "TrailTypeDef", status: "GetTrailStatusResponseTypeDef | Non
         topic_arn=listing.get("SnsTopicARN", ""),
         is_multi_region=listing.get("IsMultiRegionTrail", False),
         is_organization=listing.get("IsOrganizationTrail", False),
+        has_custom_selectors=listing.get("HasCustomEventSelectors", False),
         is_logging=status.get("IsLogging") if status else None,
         logging_since=since.astimezone(UTC) if since else None,
         latest_delivery_at=delivered_at.astimezone(UTC) if delivered_at else None,

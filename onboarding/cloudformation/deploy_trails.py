@@ -3,7 +3,8 @@
 It runs in the owner's account, with boto3 and nothing else, and is put into `deploy_cloudtrail.yaml` as it
 stands. It answers CloudFormation whatever happens. A region that fails spoils no other, and is no reason to
 answer FAILED either: that would make CloudFormation roll back and remove every trail. It looks at no trail
-but those of its own stacks, so an owner's trail, a shadow or an organization's trail can't be touched.
+but those of its own stacks and those that their owner has named in the parameters, so any other trail, a
+shadow or an organization's trail can't be touched.
 """
 
 import hashlib
@@ -49,6 +50,9 @@ class Order:
     topic: str
     regions: frozenset[str]
     choices: Mapping[str, str]
+    # Trails that their owner lets deliver to the central bucket, or be deleted, by ARN.
+    repointed: frozenset[str] = frozenset()
+    freed: frozenset[str] = frozenset()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -139,11 +143,17 @@ def order_of(properties: Mapping[str, Any], request_id: str) -> Order:
         topic=properties["TopicArn"],
         regions=frozenset(named_regions(properties)),
         choices=dict(choices),
+        repointed=frozenset(items_of(properties, "RepointedTrailArns")),
+        freed=frozenset(items_of(properties, "FreedTrailArns")),
     )
 
 
 def named_regions(properties: Mapping[str, Any]) -> set[str]:
-    named = properties.get("Regions", [])
+    return items_of(properties, "Regions")
+
+
+def items_of(properties: Mapping[str, Any], name: str) -> set[str]:
+    named = properties.get(name, [])
     return {one.strip() for one in (named.split(",") if isinstance(named, str) else named) if one.strip()}
 
 
@@ -196,18 +206,71 @@ class Region:
         self._pause_seconds = 1.0
 
     def cover(self) -> Result:
+        if mine := self._named(self._order.repointed):
+            # In its stead nothing of ours is needed here, whatever else is chosen.
+            return self._settle_trail(lambda: self._repoint(mine))
         if self._order.choices.get(self._region) == "skip":
             return Result(self._region, "skipped")
         choice = self._order.choices.get(self._region)
+        if mine := self._named(self._order.freed):
+            freed = self._settle_trail(lambda: self._free(mine))
+            if freed.verdict != "covered":
+                return freed
         return self._settle(lambda stack: move_to_cover(stack, self._order, choice=choice), "covered")
+
+    def _named(self, arns: frozenset[str]) -> list[str]:
+        """Those of the owner's named trails that live in this region."""
+        return sorted(arn for arn in arns if arn.split(":")[3] == self._region)
+
+    def _repoint(self, arns: list[str]) -> None:
+        trails = self._clients.of("cloudtrail", self._region)
+        for arn in arns:
+            trail = self._call(trails.get_trail, Name=arn)["Trail"]
+            topic = trail.get("SnsTopicARN", trail.get("SnsTopicName"))
+            if (trail.get("S3BucketName"), topic) != (self._order.bucket, self._order.topic):
+                # What isn't named stays as it is; a key of the owner's would shut infosec out of the logs.
+                self._call(
+                    trails.update_trail,
+                    Name=arn,
+                    S3BucketName=self._order.bucket,
+                    S3KeyPrefix="",
+                    SnsTopicName=self._order.topic,
+                    **({"KmsKeyId": ""} if trail.get("KmsKeyId") else {}),
+                )
+            if not self._call(trails.get_trail_status, Name=arn)["IsLogging"]:
+                self._call(trails.start_logging, Name=arn)
+
+    def _free(self, arns: list[str]) -> None:
+        trails = self._clients.of("cloudtrail", self._region)
+        for arn in arns:
+            try:
+                self._call(trails.delete_trail, Name=arn)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TrailNotFoundException":
+                    raise
+
+    def _settle_trail(self, change: Callable[[], None]) -> Result:
+        def work(_decide: Callable[[Any], Move], goal: Verdict) -> Result:
+            change()
+            return self._result(goal)
+
+        return self._guarded(work, move_to_remove, "covered")
 
     def remove(self) -> Result:
         return self._settle(move_to_remove, "removed")
 
     def _settle(self, decide: Callable[[Any], Move], goal: Verdict) -> Result:
+        return self._guarded(self._work, decide, goal)
+
+    def _guarded(
+        self,
+        work: Callable[[Callable[[Any], Move], Verdict], Result],
+        decide: Callable[[Any], Move],
+        goal: Verdict,
+    ) -> Result:
         """Never raises: one region's surprise must not spoil the others."""
         try:
-            return self._work(decide, goal)
+            return work(decide, goal)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in NOT_ENABLED:

@@ -40,6 +40,8 @@ def look(work: Work, run: Run) -> timedelta | None:
 
 
 def _watch(work: Work, run: Run, step: Step, parent: Step | None, session: AwsSession) -> timedelta | None:
+    if step.target != settings.COMPANY.trails.regional_stack_name:
+        return _watch_repointed(work, run, step, parent, session)
     stack = stacks.describe(session, step.region, step.stack_id or step.target)
     if stack is not None and stack.status == "DELETE_COMPLETE":
         stack = stacks.describe(session, step.region, step.target) or stack
@@ -56,6 +58,20 @@ def _watch(work: Work, run: Run, step: Step, parent: Step | None, session: AwsSe
         return _judge(work, step, parent, session, stack, trail)
     state = RegionState.WAITING if stack is None else RegionState.CREATING
     _keep(work, step, state, stack, trail)
+    return deadlines.next_look(work.looks)
+
+
+def _watch_repointed(
+    work: Work, run: Run, step: Step, parent: Step | None, session: AwsSession
+) -> timedelta | None:
+    """A trail of the owner's, which the function makes deliver to the log storage: no stack is made here."""
+    trail = readings.our_trail(settings.COMPANY, aws_trails.read_trails(session, step.region), step.region)
+    if trail is not None and trail.name == step.target and trail.is_logging:
+        _finish(work, step, None, trail)
+        return None
+    if parent is None or trails.has_settled(parent, run.attempt):
+        return _judge(work, step, parent, session, None, trail)
+    _keep(work, step, RegionState.WAITING, None, trail)
     return deadlines.next_look(work.looks)
 
 

@@ -106,7 +106,12 @@ def _wanted(run: Run, attempt: int) -> Wanted:
     plan = blueprint.build_blueprint(settings.COMPANY)
     approved = Plan.from_json(run.plan or {})
     parameters = blueprint.trails_parameters(
-        plan, regions=approved.regions, choices=_region_choices(approved), attempt=attempt
+        plan,
+        regions=approved.regions,
+        choices=_region_choices(approved),
+        attempt=attempt,
+        repointed=approved.choices.get("repointed", ()),
+        freed=approved.choices.get("freed", ()),
     )
     return Wanted(plan.trails, parameters, timeout_minutes=TIMEOUT_MINUTES)
 

@@ -16,7 +16,7 @@ from onboarding.aws import roles, stacks
 from onboarding.aws import trails as aws_trails
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
-from onboarding.engine import admission, advancing, deadlines, readings, sessions, steps
+from onboarding.engine import admission, advancing, coverage, deadlines, readings, sessions, steps
 from onboarding.engine.claims import Work, holding, make_due
 from onboarding.models import Run, Step, history
 from onboarding.models.stages import add_regions
@@ -109,7 +109,7 @@ def _verify_roles(
         arns = arns | _stack_outputs(run, session)
     wrong = _wrong_role(session, arns) or _old_role(session, run) or _unknown_regions(work, run, session)
     if wrong is None:
-        advancing.settle(work, step, StepStatus.FINISHED, outputs=arns)
+        _finish_roles(work, run, step, session, arns)
         return None
     # IAM's readers lag behind its writers.
     if not _is_older_than(step, deadlines.fresh_role_limit()):
@@ -136,6 +136,20 @@ def _unknown_regions(work: Work, run: Run, session: AwsSession) -> Failure | Non
         for region in new:
             make_due(held, Stage.VERIFY, region)
     return None
+
+
+def _finish_roles(work: Work, run: Run, step: Step, session: AwsSession, arns: dict[str, str]) -> None:
+    """The roles are right; and whatever region was enabled since the survey is kept as a gap."""
+    now = aws_account.enabled_regions(session)
+    gaps = coverage.enabled_since_the_survey(run, now.enabled) if now.knows_all else []
+    with holding(work) as held:
+        for region in gaps:
+            text = "The region was enabled after the plan was approved, so nothing was done in it."
+            failure = _ours(coverage.GAP, text, region)
+            readings.keep(held, region, state=RegionState.FAILED, reason_code=coverage.GAP, failure=failure)
+        advancing.settle_within(
+            held, step, StepStatus.FINISHED, outputs={**arns, coverage.ENABLED_LATER: gaps}
+        )
 
 
 def _wrong_role(session: AwsSession, arns: dict[str, str]) -> Failure | None:

@@ -16,6 +16,7 @@ from onboarding.planning.homes import (
     notes_on_parent,
     what_parent_needs,
 )
+from onboarding.planning.own_trails import OwnTrails, find_own_trails, what_repointed_trails_need
 from onboarding.planning.questions import CLEAR, SKIP, Question, answers_in, relevant_answers
 from onboarding.planning.regions import (
     note_on_refusal,
@@ -32,6 +33,8 @@ from onboarding.planning.regions import (
 from onboarding.planning.removals import Removals, find_removals
 from onboarding.planning.values import Note, Plan, PlannedStep
 from onboarding.states import WRITING_STAGES, Condition, Goal, RegionOutcome, Stage, StepKind
+
+_MADE_BY_THE_PLAN = frozenset({"regions", "answers", "repointed", "freed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,35 @@ def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
     homes = find_homes(blueprint, survey, choices)
     removals = find_removals(blueprint, survey, answers)
     asked, questions = _choices_of_regions(blueprint, survey, choices)
+    own = find_own_trails(
+        blueprint, survey, homes.trails.stack, answers, skipped={r for r, c in asked.items() if c == SKIP}
+    )
+    asked |= dict.fromkeys(sorted(own.skipped), SKIP)
+    questions = (*questions, *own.questions)
     needs = {
-        region.region: what_region_needs(blueprint, region, asked.get(region.region, ""), answers)
+        region.region: what_region_needs(
+            blueprint,
+            region,
+            asked.get(region.region, ""),
+            answers,
+            freed=[trail.arn for trail in own.freed],
+        )
         for region in survey.regions
         if region.outcome == RegionOutcome.READ and asked.get(region.region) != SKIP
-    }
+    } | what_repointed_trails_need(blueprint, own)
     regions = _regions_of_parent(survey, homes.trails)
-    effective = _effective_choices(asked, needs, regions)
+    # Where a trail of the owner's delivers in ours' stead, none of ours is made.
+    effective = _effective_choices(asked | dict.fromkeys(sorted(own.covered), SKIP), needs, regions)
     roles = what_parent_needs(homes.roles, roles_parameters(blueprint), answers)
-    trails = _what_trails_parent_needs(blueprint, homes, regions, effective, needs, answers)
+    wanted = trails_parameters(
+        blueprint,
+        regions=regions,
+        choices=effective,
+        attempt=1,
+        repointed=[trail.arn for trail in own.repointed],
+        freed=[trail.arn for trail in own.freed],
+    )
+    trails = _what_trails_parent_needs(homes, wanted, needs, answers)
     if trails.refused:
         # Only the parent's Lambda writes in the regions.
         needs = {
@@ -83,7 +106,7 @@ def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
         *_removal_steps(removals),
         *_parent_step(homes.roles, roles, Stage.ROLES, StepKind.DEPLOY_ROLES),
         *_parent_step(homes.trails, trails, Stage.TRAILS, StepKind.DEPLOY_TRAILS),
-        *_region_steps(blueprint, survey, needs),
+        *_region_steps(blueprint, survey, needs, own),
     ]
     steps = [*_admission(blueprint, survey, steps), *steps, *_verification_steps(blueprint, needs)]
     questions = (*removals.questions, *homes.roles.questions, *homes.trails.questions, *questions)
@@ -106,7 +129,7 @@ def plan(blueprint: Blueprint, survey: AccountSurvey, choices: Mapping[str, Any]
         ),
         blueprint_digest=blueprint.digest,
         blueprint_version=blueprint.version,
-        choices=_approved_choices(choices, effective, questions, answers),
+        choices=_approved_choices(choices, effective, questions, answers, own),
         questions=questions,
     )
 
@@ -132,10 +155,16 @@ def _approved_choices(
     effective: Mapping[str, str],
     questions: tuple[Question, ...],
     answers: Mapping[str, str],
+    own: OwnTrails,
 ) -> dict[str, Any]:
     """The choices that are part of the digest: no answer to what isn't asked, nothing that is empty."""
-    kept = {name: value for name, value in choices.items() if name not in {"regions", "answers"}}
-    made = {"regions": dict(effective), "answers": relevant_answers(questions, answers)}
+    kept = {name: value for name, value in choices.items() if name not in _MADE_BY_THE_PLAN}
+    made: dict[str, Any] = {
+        "regions": dict(effective),
+        "answers": relevant_answers(questions, answers),
+        "repointed": [trail.arn for trail in own.repointed],
+        "freed": [trail.arn for trail in own.freed],
+    }
     return kept | {name: value for name, value in made.items() if value}
 
 
@@ -184,18 +213,12 @@ def _effective_choices(
 
 
 def _what_trails_parent_needs(
-    blueprint: Blueprint,
-    homes: Homes,
-    regions: tuple[str, ...],
-    effective: Mapping[str, str],
-    needs: Mapping[str, Need],
-    answers: Mapping[str, str],
+    homes: Homes, wanted: Mapping[str, str], needs: Mapping[str, Need], answers: Mapping[str, str]
 ) -> Need:
     """As for any parent; and an up-to-date one must run again while a region still lacks its trail."""
-    wanted = trails_parameters(blueprint, regions=regions, choices=effective, attempt=1)
     need = what_parent_needs(homes.trails, wanted, answers)
     is_absent = condition_of(homes.trails.stack) == Condition.ABSENT
-    if is_absent and not need.refused and all(effective.get(region) == SKIP for region in regions):
+    if is_absent and not need.refused and not any(each.why for each in needs.values()):
         # With every region left out there is nothing that its Lambda could do.
         return NOTHING_NEEDED
     if need == NOTHING_NEEDED and any(region.why for region in needs.values()):
@@ -241,9 +264,16 @@ def _parent_step(parent: Parent, need: Need, stage: Stage, kind: StepKind) -> It
         )
 
 
-def _region_steps(blueprint: Blueprint, survey: AccountSurvey, needs: Mapping[str, Need]) -> Iterator[_Step]:
+def _region_steps(
+    blueprint: Blueprint, survey: AccountSurvey, needs: Mapping[str, Need], own: OwnTrails
+) -> Iterator[_Step]:
     for name, need in sorted(needs.items()):
-        if need != NOTHING_NEEDED:
+        if need != NOTHING_NEEDED and (trail := own.repointed_in(name)) is not None:
+            yield _Step(
+                Stage.TRAILS, StepKind.REGION_TRAIL, Goal.LOGGING, name, trail.name,
+                why=need.why, refused=need.refused,
+            )  # fmt: skip
+        elif need != NOTHING_NEEDED:
             region = survey.region(name)
             stack = regional_stack(blueprint, region) if region else None
             yield _Step(

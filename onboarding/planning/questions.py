@@ -17,8 +17,10 @@ from onboarding.observed import Role, Stack
 LEAVE = "leave"
 REMOVE, LIFT, DETACH, DELETE = "remove", "lift", "detach", "delete"
 ADD, SKIP, CLEAR = "add", "skip", "clear"
+KEEP, REPOINT, FREE = "keep", "repoint", "free"
 
 EXTRAS, PROTECTED, ATTACHMENTS = "old_stack_extras", "old_stack_protected", "old_role_attachments"
+OWN_TRAIL, TOO_MANY_TRAILS = "own_trail", "too_many_trails"
 BLOCKED, TWO_HOMES, ORGANIZATION_TRAIL = "name_blocked", "two_homes", "organization_trail"
 
 # What CloudTrail charges for each copy of the same management events after the first, in US dollars.
@@ -165,6 +167,23 @@ def question_on_two_homes(name: str, stacks: Mapping[str, str], preferred: str) 
 def question_on_organization_trail(fields: Mapping[str, Any], region: str) -> Question:
     """Whether ours is added beside a trail of the organization's, which costs the owner a second copy."""
     return _ask(ORGANIZATION_TRAIL, region, fields, (ADD, SKIP), about={"arn": fields["arn"]})
+
+
+def question_on_own_trail(fields: Mapping[str, Any], region: str, *, may_repoint: bool) -> Question:
+    """Whether a trail of the owner's is kept beside ours, or delivers to the log storage in ours' stead."""
+    options = (KEEP, REPOINT) if may_repoint else (KEEP, SKIP)
+    return _ask(OWN_TRAIL, region, fields, options, about={"arn": fields["arn"], "bucket": fields["bucket"]})
+
+
+def question_on_too_many_trails(
+    region: str, trails: Mapping[str, str], free: Iterable[str], repoint: Iterable[str]
+) -> Question:
+    """Which of five trails may go, or deliver to the log storage, or whether the region is left out.
+
+    `trails` are all of the region's, {name: bucket}.
+    """
+    options = (SKIP, *(f"{REPOINT}:{name}" for name in repoint), *(f"{FREE}:{name}" for name in free))
+    return _ask(TOO_MANY_TRAILS, region, {"trails": dict(sorted(trails.items()))}, options)
 
 
 def _ask(

@@ -38,7 +38,12 @@ def regional_stack(blueprint: Blueprint, region: RegionSurvey) -> Stack | None:
 
 
 def what_region_needs(
-    blueprint: Blueprint, region: RegionSurvey, choice: str = "", answers: Mapping[str, str] = _NO_ANSWERS
+    blueprint: Blueprint,
+    region: RegionSurvey,
+    choice: str = "",
+    answers: Mapping[str, str] = _NO_ANSWERS,
+    *,
+    freed: Collection[str] = (),
 ) -> Need:
     """What it takes until the region's own stack is live and its trail logs to the central bucket."""
     stack = regional_stack(blueprint, region)
@@ -56,7 +61,8 @@ def what_region_needs(
     ):
         return Need(refused="name_taken")
     trail = our_trail(blueprint, region)
-    if trail is None and len(region.trails) >= MOST_TRAILS:
+    left = [each for each in region.trails if each.arn not in freed]
+    if trail is None and len(left) >= MOST_TRAILS:
         return Need(refused="too_many_trails")
     match found:
         case Condition.ABSENT:

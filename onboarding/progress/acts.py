@@ -72,7 +72,8 @@ def next_act(account: AwsAccount, run: Run | None) -> Act | None:
 def _once_more(account: AwsAccount, run: Run) -> Act:
     if run.status != RunStatus.CANCELLED and may_be_tried_again(run):
         return Act(_("Try again what failed"), reverse("retry", args=[run.pk]))
-    return Act(_("Start again"), reverse("start-again", args=[account.number]))
+    label = _("Make a new plan") if run.reason_code == "region_enabled_later" else _("Start again")
+    return Act(label, reverse("start-again", args=[account.number]))
 
 
 def may_be_tried_again(run: Run) -> bool:

@@ -107,6 +107,7 @@ _LEFT_ALONE = {"skipped_not_enabled", "skipped_denied", "unreachable_not_searche
 _WHYS = {
     "absent": gettext_lazy("It does not exist yet."),
     "outdated": gettext_lazy("It exists, but is not as it should be: it is updated."),
+    "repointed": gettext_lazy("Your own trail delivers to infosec’s log storage from now on, as you chose."),
     "failed_before": gettext_lazy("An earlier attempt failed and holds the name: it is deleted first."),
     "busy": gettext_lazy("AWS is still at work on it; the portal waits for that first."),
     "regions_missing": gettext_lazy("It stands, but some regions are missing: it is run again for them."),

@@ -86,7 +86,15 @@ def _details(code: str, fields: Mapping[str, Any]) -> list[str]:
     if fields.get("status"):
         lines.append(str(fields["status"]))
     lines += [f"{named_region(region)}: {each}" for region, each in fields.get("stacks", {}).items()]
-    if code == "organization_trail":
+    lines += [
+        _("%(name)s delivers to %(bucket)s") % {"name": name, "bucket": bucket}
+        for name, bucket in (fields.get("trails") or {}).items()
+    ]
+    if fields.get("owning_stack"):
+        lines.append(_("Made by your stack %(stack)s") % {"stack": fields["owning_stack"]})
+    if len(fields.get("regions", ())) > 1:
+        lines.append(_("Records %(count)s regions") % {"count": len(fields["regions"])})
+    if code in {"organization_trail", "own_trail"}:
         lines.append(_("Delivers to %(bucket)s") % {"bucket": fields.get("bucket") or "?"})
     if fields.get("stack_id"):
         lines.append(str(fields["stack_id"]))
@@ -124,6 +132,14 @@ _WORDS: dict[str, Callable[[], tuple[str, str]]] = {
     "two_homes": lambda: (
         _("Which of two stacks shall be kept up to date?"),
         _("Infosec’s stack stands in both home regions, and one is enough:"),
+    ),
+    "own_trail": lambda: (
+        _("What shall become of your own trails?"),
+        _("These record the same events as infosec’s trail would:"),
+    ),
+    "too_many_trails": lambda: (
+        _("Five trails are the most that AWS allows in a region. What shall happen?"),
+        _("There is no room for infosec’s trail beside these:"),
     ),
     "organization_trail": lambda: (
         _("Shall infosec’s trails be added beside your organization’s?"),
@@ -189,6 +205,46 @@ _OPTIONS: dict[tuple[str, str], Callable[[], _Four]] = {
         _("The other is not touched, and nothing is created twice."),
         _FREE,
         _("You can delete the other yourself at any time."),
+    ),
+    ("own_trail", "keep"): lambda: (
+        _("Keep it, and add infosec’s beside it"),
+        _("Your trail is not touched."),
+        _("CloudTrail charges you about $%(cost)s for each 100,000 further-copy events."),
+        _("Deleting infosec’s stack removes its trails again."),
+    ),
+    ("own_trail", "repoint"): lambda: (
+        _("Let it deliver to infosec’s log storage instead"),
+        _(
+            "Its bucket, prefix and topic are changed, once and in its home region; infosec’s own trail is "
+            "not added where it records. New logs no longer go to your bucket; a stack that made the trail "
+            "would change it back."
+        ),
+        _("No second copy, so no charge for one."),
+        _("You can point it back at any time; logs that were delivered stay where they are."),
+    ),
+    ("own_trail", "skip"): lambda: (
+        _("Leave its regions out"),
+        _("No trail of infosec’s is made where this one records: infosec sees nothing of these regions."),
+        _FREE,
+        _("You can start again and add them at any time."),
+    ),
+    ("too_many_trails", "skip"): lambda: (
+        _("Leave the region out"),
+        _("Nothing is changed there, and infosec sees nothing of it."),
+        _FREE,
+        _("You can start again and add it at any time."),
+    ),
+    ("too_many_trails", "repoint"): lambda: (
+        _("Let %(rest)s deliver to infosec’s log storage"),
+        _("Its bucket, prefix and topic are changed. New logs of it no longer go to your bucket."),
+        _("No further copy, so no charge for one."),
+        _("You can point it back at any time; logs that were delivered stay where they are."),
+    ),
+    ("too_many_trails", "free"): lambda: (
+        _("Delete %(rest)s, and add infosec’s"),
+        _("The trail is deleted and infosec’s takes its place. Logs that it delivered stay in your bucket."),
+        _("CloudTrail charges about $%(cost)s for each 100,000 further-copy events, as before."),
+        _("A deleted trail can’t be brought back; you can make another where there is room."),
     ),
     ("organization_trail", "add"): lambda: (
         _("Add infosec’s trails beside it"),

@@ -104,6 +104,7 @@ ROWS = (
         _("It was not touched, so ours could not be made there."),
         _("Delete it yourself, or start again and let the portal delete it."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "change_set_waiting",

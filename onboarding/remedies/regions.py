@@ -22,6 +22,15 @@ ROWS = (
         needs_new_plan=True,
     ),
     Remedy(
+        "region_enabled_later",
+        _("A region was enabled after the plan was approved"),
+        _("It is no part of what was approved, so nothing was done in it."),
+        _("Everything else is in place. What happens in that region is not recorded for infosec yet."),
+        _("Make a new plan: it holds this region alone, as the others are right already."),
+        Who.OWNER,
+        needs_new_plan=True,
+    ),
+    Remedy(
         "trail_name_taken",
         _("A trail of that name exists"),
         _("The stack wants to make a trail whose name is taken."),

@@ -115,6 +115,7 @@ ROWS = (
         _("The old role still exists and is still trusted."),
         _("Remove it yourself, or start again and answer otherwise."),
         Who.OWNER,
+        needs_new_plan=True,
     ),
     Remedy(
         "stack_has_other_content",

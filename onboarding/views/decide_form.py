@@ -1,6 +1,6 @@
 """What may an owner answer, and what is wrong with it? Made from the questions that a run asks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,13 @@ class DecideForm(forms.Form):
                     self.fields[case.key] = _own_answer(group, case, answers.get(case.key), common)
 
     @property
-    def panels(self) -> Iterator["Panel"]:
+    def panels(self) -> tuple["Panel", ...]:
         """Each question with its fields, for the page."""
-        for group in self._groups:
-            cases = [(case, self[case.key] if case.key in self.fields else None) for case in group.cases]
-            chosen = self[group.key].value()
-            yield Panel(group, self[group.key], str(chosen), tuple(cases))
+        return tuple(self._panel(group) for group in self._groups)
+
+    def _panel(self, group: GroupWords) -> "Panel":
+        cases = ((case, self[case.key] if case.key in self.fields else None) for case in group.cases)
+        return Panel(group, self[group.key], str(self[group.key].value()), tuple(cases))
 
     @property
     def answers(self) -> dict[str, str]:

@@ -179,12 +179,22 @@ class FakeRegion:
 
     def update_trail(self, **request: Any) -> None:
         self._called("UpdateTrail")
-        self.trails[request["Name"]] |= {
+        trail = self.trails[request["Name"]]
+        trail |= {
             "S3BucketName": request["S3BucketName"],
             "SnsTopicARN": request["SnsTopicName"],
             "S3KeyPrefix": request["S3KeyPrefix"],
-            "LogFileValidationEnabled": request["EnableLogFileValidation"],
         }
+        # What a request doesn't name stays as it is.
+        if "EnableLogFileValidation" in request:
+            trail["LogFileValidationEnabled"] = request["EnableLogFileValidation"]
+        if "KmsKeyId" in request:
+            trail["KmsKeyId"] = request["KmsKeyId"]
+
+    def delete_trail(self, **request: Any) -> None:
+        self._called("DeleteTrail")
+        if self.trails.pop(request["Name"], None) is None:
+            raise refused("TrailNotFoundException", f"Unknown trail: {request['Name']}")
 
     @property
     def writes(self) -> list[str]:

@@ -20,13 +20,19 @@ Ask = Callable[..., dict[str, Any]]
 @pytest.fixture
 def ask(installer: ModuleType, blueprint: Blueprint) -> Ask:
     def ask(
-        world: FakeWorld, kind: str = "Create", regions: str = "", choices: str = "", **event: Any
+        world: FakeWorld,
+        kind: str = "Create",
+        regions: str = "",
+        choices: str = "",
+        named: dict[str, str] | None = None,
+        **event: Any,
     ) -> dict[str, Any]:
         properties = {
             "Regions": (regions or ",".join(world.regions)).split(","),
             "RegionChoices": choices,
             "Attempt": "1",
             **blueprint.trails.parameters,
+            **(named or {}),
         }
         request = {
             "RequestType": kind,
@@ -171,6 +177,84 @@ def test_a_waiting_change_set_is_not_touched(ask: Ask, standing: Any) -> None:
     answer = ask(world)
     assert answer["Data"]["Reasons"] == "us-east-1: A change set waits under the stack's name"
     assert world["us-east-1"].writes == []
+
+
+OWN = "arn:aws:cloudtrail:us-east-1:111122223333:trail/own"
+
+
+def own_trail(**changes: Any) -> dict[str, Any]:
+    return {
+        "S3BucketName": "own",
+        "SnsTopicARN": "",
+        "IsLogging": True,
+        "IsMultiRegionTrail": True,
+        **changes,
+    }
+
+
+def test_a_named_trail_of_the_owners_delivers_to_the_log_storage_and_no_stack_is_made(
+    ask: Ask, blueprint: Blueprint
+) -> None:
+    world = FakeWorld("us-east-1", "eu-west-1")
+    world["us-east-1"].trails = {
+        OWN: own_trail(KmsKeyId="key", LogFileValidationEnabled=False),
+        "arn:other": own_trail(),
+    }
+    answer = ask(
+        world,
+        choices="eu-west-1=skip,us-east-1=skip",
+        named={"RepointedTrailArns": OWN, "FreedTrailArns": ""},
+    )
+    assert (answer["Status"], answer["Data"]["Covered"]) == ("SUCCESS", "1")
+    changed = world["us-east-1"].trails[OWN]
+    assert changed["S3BucketName"] == blueprint.company.storage.bucket
+    assert changed["SnsTopicARN"] == blueprint.company.storage.topic_arn
+    assert (changed["KmsKeyId"], changed["IsMultiRegionTrail"], changed["LogFileValidationEnabled"]) == (
+        "",
+        True,
+        False,
+    )
+    assert world["us-east-1"].writes == ["UpdateTrail"]
+    assert world["us-east-1"].trails["arn:other"]["S3BucketName"] == "own"
+    assert world["eu-west-1"].calls == []
+    ask(world, named={"RepointedTrailArns": OWN}, regions="us-east-1")
+    assert world["us-east-1"].writes == ["UpdateTrail"]
+
+
+def test_a_named_trail_that_was_stopped_is_started(ask: Ask) -> None:
+    world = FakeWorld("us-east-1")
+    world["us-east-1"].trails = {OWN: own_trail(IsLogging=False)}
+    ask(world, named={"RepointedTrailArns": OWN})
+    assert world["us-east-1"].writes == ["UpdateTrail", "StartLogging"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_trail_is_deleted_only_when_it_is_named_and_then_ours_is_made(ask: Ask, is_there: bool) -> None:
+    world = FakeWorld("us-east-1")
+    world["us-east-1"].trails = {"arn:other": own_trail(), **({OWN: own_trail()} if is_there else {})}
+    answer = ask(world, named={"FreedTrailArns": OWN})
+    assert (answer["Status"], answer["Data"]["Covered"]) == ("SUCCESS", "1")
+    assert world["us-east-1"].writes[:2] == ["DeleteTrail", "CreateStack"]
+    assert "arn:other" in world["us-east-1"].trails
+
+
+def test_a_named_trail_that_refuses_fails_its_region_alone(ask: Ask) -> None:
+    world = FakeWorld("us-east-1", "eu-west-1")
+    world["us-east-1"].trails = {OWN: own_trail()}
+    world["us-east-1"].refuses["UpdateTrail"] = [refused("InsufficientS3BucketPolicyException", "No")]
+    answer = ask(world, named={"RepointedTrailArns": OWN})
+    assert (answer["Data"]["Covered"], answer["Data"]["Failed"]) == ("1", "1")
+    assert "us-east-1: InsufficientS3BucketPolicyException" in answer["Data"]["Reasons"]
+    assert "CreateStack" not in world["us-east-1"].writes
+
+
+def test_a_change_set_that_waits_is_deleted_only_by_choice(ask: Ask, standing: Any) -> None:
+    world = FakeWorld("us-east-1")
+    standing(world["us-east-1"], "REVIEW_IN_PROGRESS")
+    assert ask(world)["Status"] == "SUCCESS"
+    assert world["us-east-1"].writes == []
+    assert ask(world, choices="us-east-1=clear")["Data"]["Covered"] == "1"
+    assert world["us-east-1"].writes[:2] == ["DeleteStack", "CreateStack"]
 
 
 def test_a_skipped_region_is_not_even_looked_at(ask: Ask) -> None:

@@ -32,8 +32,13 @@ def _decoded(template: Template) -> Any:
 
 
 def _statements(role: Any) -> Iterator[dict[str, Any]]:
-    for policy in role["Properties"]["Policies"]:
+    for policy in _policies(role):
         yield from policy["PolicyDocument"]["Statement"]
+
+
+def _policies(role: Any) -> list[dict[str, Any]]:
+    """A role's inline policies, those too that stand there only under a condition."""
+    return [one.get("Fn::If", ("", one))[1] for one in role["Properties"]["Policies"]]
 
 
 def _statement(role: Any, sid: str) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def test_no_role_takes_more_inline_policy_than_iam_allows(blueprint: Blueprint) 
         for template in _templates(part).values():
             for resource in _decoded(template)["Resources"].values():
                 if resource["Type"] == "AWS::IAM::Role":
-                    policies = resource["Properties"]["Policies"]
+                    policies = _policies(resource)
                     size = sum(
                         len(json.dumps(one["PolicyDocument"], separators=(",", ":"))) for one in policies
                     )
@@ -131,6 +136,12 @@ def test_the_function_may_touch_only_its_own_stacks_and_trails(blueprint: Bluepr
     assert "${RegionalStackName}/" in _statement(role, "RegionalStacks")["Resource"]["Fn::Sub"]
     through = _statement(role, "TrailsOnlyThroughCloudFormation")
     assert "cloudtrail:DeleteTrail" in through["Action"]
+    # An owner's own trails only by the names that the owner gave, and with no name not at all.
+    conditional = [one["Fn::If"] for one in role["Properties"]["Policies"] if "Fn::If" in one]
+    assert [one[0] for one in conditional] == ["RepointsTrails", "FreesTrails"]
+    assert {one[2]["Ref"] for one in conditional} == {"AWS::NoValue"}
+    assert _statement(role, "RepointNamedTrails")["Resource"] == {"Ref": "RepointedTrailArns"}
+    assert _statement(role, "DeleteNamedTrails")["Resource"] == {"Ref": "FreedTrailArns"}
     assert "aws:CalledVia" in through["Condition"]["ForAnyValue:StringEquals"]
 
 

@@ -56,6 +56,7 @@ def test_the_page_names_what_it_is_about_and_says_what_each_answer_does(browser:
     page = browser.get(address(asked)).content.decode()
     for words in ("opsec-audit-2015", "sa-east-1", "eu-west-1", "Leave it protected", "Can’t be taken back"):
         assert words in page
+    assert "One thing only you can decide" in page
     assert page.count('type="radio"') == 2
     assert page.count("<legend>") == 1
 
