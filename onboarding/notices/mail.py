@@ -103,9 +103,9 @@ def _paragraphs(notice: Notice, run: Run, status: RunStatus) -> list[str]:
                 _("The access that was handed over is destroyed."),
             ]
         case RunStatus.PARTLY_DONE:
-            return [_covered(run), *_why(run), _("What is done stays done.")]
+            return [_covered(run), _("What is done stays done."), *_why(run)]
         case RunStatus.FAILED:
-            return [*_why(run), _("What is done stays done.")]
+            return [*_what_stays(run), *_why(run)]
         case RunStatus.PLANNED:
             return [
                 _("Nothing is changed in the account until an owner has read the plan and approved it."),
@@ -113,7 +113,7 @@ def _paragraphs(notice: Notice, run: Run, status: RunStatus) -> list[str]:
                 _since(notice),
             ]
         case _:
-            return [*_why(run), _("What is done stays done."), _since(notice)]
+            return [_since(notice), *_what_stays(run), *_why(run)]
 
 
 def _covered(run: Run) -> str:
@@ -123,6 +123,11 @@ def _covered(run: Run) -> str:
         "CloudTrail logs in %(count)d regions, and a first log has arrived from each.",
         covered,
     ) % {"count": covered}
+
+
+def _what_stays(run: Run) -> list[str]:
+    """Before a plan was approved nothing was done that could."""
+    return [_("What is done stays done.")] if run.approved_at else [_("Nothing was changed in the account.")]
 
 
 def _why(run: Run) -> list[str]:
@@ -136,7 +141,7 @@ def _why(run: Run) -> list[str]:
 def _since(notice: Notice) -> str:
     since = timezone.localtime(notice.run.status_since)
     when = date_format(since, "DATETIME_FORMAT")
-    return _("It waits since %(when)s (%(zone)s).") % {
+    return _("It has waited since %(when)s (%(zone)s).") % {
         "when": when,
         "zone": timezone.get_current_timezone_name(),
     }

@@ -16,6 +16,7 @@ from onboarding.progress.acts import Act, may_be_cancelled, next_act, waiting_fo
 from onboarding.progress.expected import usual_durations
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.headlines import headline_of
+from onboarding.progress.proofs import FirstLog, first_logs
 from onboarding.progress.regions import RegionCounts, RegionRow, count_regions, region_rows
 from onboarding.progress.stages import StageProgress, has_step_failed, stages_of
 from onboarding.progress.telling import Told, tell
@@ -58,6 +59,8 @@ class Progress:
     role_arns: tuple[tuple[str | Promise, str], ...]
     # The command that deletes the hand-over role's stack; empty where no role was handed over.
     clean_up: str
+    # Of a verified run: the first log that was seen from each region.
+    first_logs: tuple[FirstLog, ...]
     # For the ticket: that both stacks exist, and where. Empty unless the run is verified.
     comment: str
     # The command that gives usable access, where what was handed over is of a kind that isn't; or empty.
@@ -129,6 +132,7 @@ def progress_of(
         may_be_cancelled=may_be_cancelled(run),
         role_arns=_role_arns(run, steps),
         clean_up=_clean_up(run),
+        first_logs=first_logs(steps) if run.status == RunStatus.VERIFIED else (),
         comment=comment_on(run, steps) if run.status == RunStatus.VERIFIED else "",
         usable=_usable(run),
     )
