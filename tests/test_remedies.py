@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.observed import Failure
-from onboarding.remedies import REMEDIES, Remedy, remedy_for
+from onboarding.remedies import REMEDIES, Remedy, remedy_for, remedy_named
 from onboarding.states import FailureKind, StepKind
 
 PLACES = ("hand_over", "access", "survey", *(str(kind) for kind in StepKind))
@@ -19,6 +19,24 @@ def test_each_remedy_has_all_its_words_in_plain_language(remedy: Remedy) -> None
         assert str(words).strip()
         assert len(str(words)) < 140, words
     assert not str(remedy.title).endswith(".")
+
+
+@pytest.mark.parametrize("code", REMEDIES)
+def test_words_carry_the_names_that_are_known_and_read_well_without(code: str) -> None:
+    names = dict.fromkeys(("stack", "other", "region", "role", "action", "bucket", "account"), "NAME")
+    for remedy in (REMEDIES[code], remedy_named(code, {}), remedy_named(code, names)):
+        words = " ".join(str(each) for each in (remedy.title, remedy.happened, remedy.meaning, remedy.act))
+        assert "%(" not in words
+        assert str(remedy.title)[0].isupper()
+
+
+def test_a_remedy_names_the_very_stack_region_and_action() -> None:
+    names = {"stack": "InfosecClientRoles", "region": "us-west-2", "action": "iam:DeleteRole"}
+    quota = remedy_named("stack_quota", names)
+    assert str(quota.title) == "The region us-west-2 has too many stacks"
+    assert "the stack InfosecClientRoles can’t be added" in str(quota.happened)
+    assert str(remedy_named("stack_quota", {}).title) == "The region has too many stacks"
+    assert "doesn’t allow iam:DeleteRole, which" in str(remedy_named("delete_denied", names).happened)
 
 
 def test_every_kind_of_failure_in_every_place_has_an_answer() -> None:

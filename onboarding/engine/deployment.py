@@ -14,7 +14,16 @@ from onboarding import blueprint, decisions, matching, planning
 from onboarding.aws import stacks
 from onboarding.aws.session import AwsSession
 from onboarding.blueprint import StackBlueprint
-from onboarding.engine import advancing, deadlines, deployments, intents, parking, sessions, steps
+from onboarding.engine import (
+    advancing,
+    deadlines,
+    deployments,
+    intents,
+    parking,
+    remains,
+    sessions,
+    steps,
+)
 from onboarding.engine.causes import failure_of
 from onboarding.engine.claims import Work, holding
 from onboarding.models import Run, Step, history
@@ -133,6 +142,8 @@ def _may_clear(work: Work, step: Step, stack: Stack, wanted: Wanted) -> bool:
     question = planning.blocking(wanted.stack.template, stack)
     run = Run.objects.get(pk=work.run_id)
     answer = question.answer_in(Plan.from_json(run.plan or {}).answers) if question is not None else None
+    if question is not None and remains.is_own(run, question):
+        return True
     if question is None:
         advancing.settle(work, step, StepStatus.REFUSED, reason_code="change_set_waiting")
     elif answer is None:

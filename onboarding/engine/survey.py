@@ -14,7 +14,16 @@ from django.utils import timezone
 from onboarding import planning, remedies
 from onboarding.aws.regions import survey_account
 from onboarding.blueprint import build_blueprint
-from onboarding.engine import access, deadlines, deployments, grants, parking, preflight, readings
+from onboarding.engine import (
+    access,
+    deadlines,
+    deployments,
+    grants,
+    parking,
+    preflight,
+    readings,
+    remains,
+)
 from onboarding.engine.claims import Work, holding, rest
 from onboarding.models import AwsAccount, Run, history, standing
 from onboarding.models.stages import lay_out, next_stage, open_stage
@@ -56,6 +65,9 @@ def look(work: Work, run: Run) -> timedelta | None:
         parking.needs_access(work, remedies.remedy_for(closed, "access").code, closed)
         return None
     plan = planning.plan(build_blueprint(settings.COMPANY), survey, run.choices)
+    if own := remains.of_run(run, plan):
+        choices = remains.allowed_in(run.choices, own)
+        plan = planning.plan(build_blueprint(settings.COMPANY), survey, choices)
     rights = preflight.for_plan(run, rights, plan)
     if rights.missing:
         _stop(work, run, rights)
@@ -197,7 +209,7 @@ def _approved(run: Run, now: Plan) -> Plan:
         for step in plan.steps
         if ids.get(_place(step), step.stack_id) != step.stack_id
     )
-    return replace(plan, steps=plan.steps + known)
+    return replace(remains.allowed_by(plan, remains.of_run(run, now)), steps=plan.steps + known)
 
 
 def _place(step: PlannedStep) -> tuple[str, str, str]:

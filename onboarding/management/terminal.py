@@ -91,7 +91,9 @@ def failed_lines(run: Run) -> Iterator[str]:
         regions = ", ".join(step.region for step in (first, *others) if step.region)
         place = f" in {regions}" if regions else ""
         yield f"{first.get_kind_display()}: {first.target}{place}: {first.get_status_display()}"
-        yield from (f"  {line}" for line in trouble_lines(trouble_of(first.reason_code, first.failure)))
+        yield from (
+            f"  {line}" for line in trouble_lines(trouble_of(first.reason_code, first.failure, step=first))
+        )
 
 
 @dataclass(slots=True)

@@ -121,9 +121,9 @@ def progress_of(
         counts=counts,
         recent=told[:RECENT_LENGTH],
         earlier=told[RECENT_LENGTH:],
-        trouble=trouble_of(run.reason_code, run.failure),
+        trouble=_trouble(run, steps),
         failed_steps=tuple(
-            (step, trouble_of(step.reason_code, step.failure))
+            (step, trouble_of(step.reason_code, step.failure, step=step, account=run.account))
             for step in steps
             if has_step_failed(step) and step.kind not in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
         ),
@@ -136,6 +136,12 @@ def progress_of(
         comment=comment_on(run, steps) if run.status == RunStatus.VERIFIED else "",
         usable=_usable(run),
     )
+
+
+def _trouble(run: Run, steps: Sequence[Step]) -> Trouble | None:
+    """Why the run stands where it stands, by the names of the step whose reason it is."""
+    step = next((one for one in steps if run.reason_code and one.reason_code == run.reason_code), None)
+    return trouble_of(run.reason_code, run.failure, step=step, account=run.account)
 
 
 def _short(run: Run, counts: RegionCounts) -> str:

@@ -94,7 +94,7 @@ def _row(region: str, reading: RegionReading | None, steps: Sequence[Step], *, i
             latest_delivery_error="",
             read_at=None,
             outcome=None,
-            trouble=trouble_of(failed.reason_code, failed.failure) if failed else None,
+            trouble=trouble_of(failed.reason_code, failed.failure, step=failed) if failed else None,
         )
     state = RegionState(reading.state)
     if failed and state != RegionState.COVERED:
@@ -125,7 +125,7 @@ def _is_failed_trail(step: Step) -> bool:
 
 
 def _trouble(reading: RegionReading, failed: Step | None) -> Trouble | None:
-    trouble = trouble_of(reading.reason_code, reading.failure)
+    trouble = trouble_of(reading.reason_code, reading.failure, step=failed)
     if trouble is None and failed is not None:
-        return trouble_of(failed.reason_code, failed.failure)
+        return trouble_of(failed.reason_code, failed.failure, step=failed)
     return trouble

@@ -50,7 +50,7 @@ def retry_of(run: Run, failed: Sequence[Step]) -> Retry:
 
 def _line(steps: Sequence[Step]) -> Failed:
     first = steps[0]
-    trouble = trouble_of(first.reason_code, first.failure)
+    trouble = trouble_of(first.reason_code, first.failure, step=first)
     return Failed(
         what=StepKind(first.kind).label,
         target=first.target,

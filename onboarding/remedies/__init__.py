@@ -3,6 +3,7 @@
 A table: to know a failure better, add a row to the module of its place. Pure; the words are translatable.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -11,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.observed import Failure
 from onboarding.remedies import access, central, installing, regions, removing, running
+from onboarding.remedies.names import with_names
 from onboarding.remedies.remedy import Remedy, Sign, Who
 from onboarding.states import FailureKind
 
-__all__ = ["REMEDIES", "UNKNOWN", "Remedy", "Sign", "Who", "remedy_for"]
+__all__ = ["REMEDIES", "UNKNOWN", "Remedy", "Sign", "Who", "remedy_for", "remedy_named"]
 
 UNKNOWN = Remedy(
     code="unknown",
@@ -37,7 +39,15 @@ _ROWS = (
     *regions.GENERAL_ROWS,
 )
 
-REMEDIES: dict[str, Remedy] = {row.code: row for row in chain(_ROWS, (UNKNOWN,))}
+_TEMPLATES = {row.code: row for row in chain(_ROWS, (UNKNOWN,))}
+
+# Each as it reads where no names are known.
+REMEDIES: dict[str, Remedy] = {code: with_names(row, {}) for code, row in _TEMPLATES.items()}
+
+
+def remedy_named(code: str, names: Mapping[str, str]) -> Remedy:
+    """The remedy of this code with the names that are known; the general one for a code that no row knows."""
+    return with_names(_TEMPLATES.get(code, UNKNOWN), names)
 
 
 def remedy_for(failure: Failure, place: str) -> Remedy:
@@ -50,7 +60,7 @@ def remedy_for(failure: Failure, place: str) -> Remedy:
         return REMEDIES[failure.code]
     for row in _ROWS:
         if any(each.fits(failure, place) for each in row.signs):
-            return row
+            return REMEDIES[row.code]
     told = _("AWS answered {code}. Request id: {request_id}.")
     return replace(
         UNKNOWN,

@@ -41,7 +41,7 @@ ROWS = (
     Remedy(
         "wrong_account",
         _("That is another account"),
-        _("AWS says that this access belongs to another account than the one you registered."),
+        _("AWS says that this access belongs to another account than %(account)s, which you registered."),
         _("Nothing was changed in either account, and the access was destroyed."),
         _("Hand over access to the account you registered, or register the other one."),
         Who.OWNER,
@@ -170,7 +170,7 @@ ROWS = (
     ),
     Remedy(
         "role_not_assumable",
-        _("We can't assume your role"),
+        _("We can't assume %(role)s"),
         _("AWS refused, and doesn't say which part is wrong."),
         _("The role doesn't exist, or doesn't trust us, or demands another ExternalId."),
         _("Create the hand-over stack from the template shown to you, then hand over the role's ARN."),
@@ -288,7 +288,7 @@ GENERAL_ROWS = (
     Remedy(
         "denied_by_organization",
         _("Your organization forbids this"),
-        _("A policy of your AWS organization refuses it, whatever the role allows."),
+        _("A policy of your AWS organization refuses %(action)s, whatever the role allows."),
         _("Neither you nor we can do it in this account as things are."),
         _("Ask your organization's administrators to allow it, then try again."),
         Who.OWNER,
@@ -297,7 +297,7 @@ GENERAL_ROWS = (
     Remedy(
         "hand_over_too_small",
         _("A permission is missing"),
-        _("The access you handed over doesn't allow something that this needs."),
+        _("The access you handed over doesn’t allow %(action)s, which this needs."),
         _("This part has stopped. AWS's words below name the missing action."),
         _("Update the hand-over stack from the template shown to you, or hand over a role that allows it."),
         Who.OWNER,

@@ -12,7 +12,7 @@ ROWS = (
     Remedy(
         "bucket_missing",
         _("The log bucket isn't there"),
-        _("Infosec's bucket doesn't exist, or has another name."),
+        _("%(bucket)s doesn’t exist, or has another name."),
         _("No trail can deliver to it."),
         _("Nothing for you to do: infosec has to put it right."),
         Who.INFOSEC,
@@ -47,7 +47,7 @@ ROWS = (
     Remedy(
         "bucket_policy",
         _("The log bucket doesn't admit your account"),
-        _("CloudTrail may not write your account's logs into infosec's bucket."),
+        _("CloudTrail may not write the logs of %(account)s into %(bucket)s."),
         _("The trail could not be made there."),
         _("Nothing for you to do: infosec admits the account, then it is tried again."),
         Who.INFOSEC,

@@ -72,7 +72,7 @@ ROWS = (
     Remedy(
         "name_taken",
         _("Another stack has this name"),
-        _("A stack of the name that ours must have is there, and it isn't ours."),
+        _("Ours must have the name of %(stack)s, which is there already and isn’t ours."),
         _("We left it as it is, so ours can't be created."),
         _("Rename or delete that stack if you can do without it, then start again."),
         Who.OWNER,
@@ -90,8 +90,8 @@ ROWS = (
     ),
     Remedy(
         "stack_quota",
-        _("The region has too many stacks"),
-        _("The limit for stacks in this region is reached."),
+        _("%(region)s has too many stacks"),
+        _("The limit for stacks there is reached, so %(stack)s can’t be added."),
         _("The stack could not be created."),
         _("Delete stacks that nobody needs, or have AWS raise the limit; then try again."),
         Who.OWNER,
@@ -128,7 +128,7 @@ ROWS = (
     Remedy(
         "rollback_stuck",
         _("AWS could not clean up after itself"),
-        _("Creating the stack failed, and so did removing what it had begun."),
+        _("Creating %(stack)s failed, and so did removing what it had begun."),
         _("Remains are left in your account; AWS's words name them."),
         _("Start again: the plan removes the remains first, then creates the stack."),
         Who.OWNER,
@@ -136,7 +136,7 @@ ROWS = (
     ),
     Remedy(
         "create_failed",
-        _("AWS could not create the stack"),
+        _("AWS could not create %(stack)s"),
         _("Something in it failed; AWS's words say what."),
         _("AWS took back what it had begun. The rest of your account is as before."),
         _("Put right what is named there, then start again: the failed attempt is cleaned up first."),
@@ -145,7 +145,7 @@ ROWS = (
     ),
     Remedy(
         "update_failed",
-        _("AWS could not update the stack"),
+        _("AWS could not update %(stack)s"),
         _("Something in it failed; AWS's words say what. AWS went back to the former version."),
         _("What was there before still works."),
         _("Put right what is named there, then start again."),

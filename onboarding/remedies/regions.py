@@ -10,7 +10,7 @@ HERE = (StepKind.REGION_TRAIL.value, StepKind.VERIFY_REGION.value, "survey")
 ROWS = (
     Remedy(
         "too_many_trails",
-        _("The region already has five trails"),
+        _("%(region)s already has five trails"),
         _("AWS allows no sixth, and an organization's or another region's trail counts too."),
         _("Ours can't be added here. The other regions go on."),
         _("Delete a trail that nobody needs in this region, then start again."),
@@ -102,7 +102,7 @@ ROWS = (
     ),
     Remedy(
         "region_denied_by_organization",
-        _("Your organization blocks this region"),
+        _("Your organization blocks %(region)s"),
         _("A policy of your AWS organization refuses everything here."),
         _("No trail can be made here by us, nor can anybody else do much here."),
         _("Nothing, if that is meant. Else ask your organization's administrators to allow CloudTrail."),
@@ -132,7 +132,7 @@ ROWS = (
 GENERAL_ROWS = (
     Remedy(
         "region_unreachable",
-        _("The region could not be reached"),
+        _("%(region)s could not be reached"),
         _("AWS gave no answer from there, several times."),
         _("Nothing is known of it just now. The other regions go on."),
         _("Try again later."),

@@ -38,16 +38,16 @@ ROWS = (
     Remedy(
         "export_in_use",
         _("Another stack uses this one"),
-        _("AWS stopped the deletion, as another stack imports a value from this one; its words name it."),
-        _("The stack is still there."),
-        _("Change or delete that other stack first, then try again."),
+        _("AWS stopped the deletion, as %(other)s imports a value from it."),
+        _("%(stack)s is still there."),
+        _("Change or delete %(other)s first, then try again."),
         Who.OWNER,
         signs=(sign(text=r"Cannot delete export .* in use by|Delete canceled"),),
     ),
     Remedy(
         "stack_role_gone",
         _("The stack's own service role is gone"),
-        _("The stack was made with a service role that CloudFormation can't assume any more."),
+        _("%(stack)s was made with a service role that CloudFormation can't assume any more."),
         _("Nobody can change or delete the stack until it can."),
         _("Create that role again, or delete the stack with another role; then try again."),
         Who.OWNER,
@@ -68,7 +68,7 @@ ROWS = (
     Remedy(
         "delete_denied",
         _("A permission to delete is missing"),
-        _("The access you handed over doesn't allow deleting part of the old stack."),
+        _("The access you handed over doesn’t allow %(action)s, which deleting the old stack needs."),
         _("The old stack is still there. AWS's words below name the missing action."),
         _("Delete this stack yourself, or hand over a role that may; then try again."),
         Who.OWNER,
@@ -93,7 +93,7 @@ ROWS = (
     ),
     Remedy(
         "delete_failed",
-        _("AWS could not delete the stack"),
+        _("AWS could not delete %(stack)s"),
         _("The deletion ended in DELETE_FAILED; AWS's words say which part refused."),
         _("What could not be deleted is still there."),
         _("Remove what is named there, then try again."),

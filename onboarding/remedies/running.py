@@ -8,7 +8,7 @@ from onboarding.states import FailureKind
 ROWS = (
     Remedy(
         "stack_busy",
-        _("AWS is still busy with the stack"),
+        _("AWS is still busy with %(stack)s"),
         _("Another change of the stack hasn't ended within the time we wait for it."),
         _("Nothing of ours was done to it meanwhile."),
         _("Wait until the stack has settled, then start again."),

@@ -72,7 +72,7 @@ def _show(
         "run": run,
         "account": run.account,
         "page": page,
-        "trouble": trouble_of(run.reason_code, run.failure),
+        "trouble": trouble_of(run.reason_code, run.failure, account=run.account),
         "company": settings.COMPANY,
         "may_approve": is_waiting and not printed and is_owner(request, run.account),
         "is_waiting": is_waiting,

@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 
 from onboarding.engine.drive import drive
 from onboarding.models import Run
+from onboarding.services import deciding
 from onboarding.states import RunStatus
 from sandbox.client import Request
 from tests.engine.conftest import Owner, cloud, owner_of
@@ -79,23 +80,32 @@ def run_page(owner: Owner, run: Run) -> Page:
     return look(owner, reverse("run", args=[run.pk]))
 
 
-def planned(owner: Owner, run: Run | None = None) -> Run:
-    """Handed over, looked at, and waiting for approval."""
+def planned(owner: Owner, run: Run | None = None, *answers: str) -> Run:
+    """A plan to approve; each question is answered with whichever of `answers` it has."""
     found = drive((run or owner.hand_over_credentials()).pk)
-    assert found.status == RunStatus.PLANNED, (found.reason_code, found.failure)
+    if answers:
+        assert found.status == RunStatus.NEEDS_OWNER, (found.status, found.reason_code)
+        decide(owner, found, *answers)
+    assert found.status == RunStatus.PLANNED, (found.status, found.reason_code, found.failure)
     return found
 
 
-def approved(owner: Owner, run: Run | None = None) -> Run:
+def decide(owner: Owner, run: Run, *answers: str) -> None:
+    asked = deciding.questions_of(run)
+    given = {one.key: next(each for each in answers if each in one.options) for one in asked}
+    deciding.answer(owner.user, run, deciding.version_of(run), given)
+
+
+def approved(owner: Owner, run: Run | None = None, *answers: str) -> Run:
     """Approved, and nothing done of it yet."""
-    found = planned(owner, run)
+    found = planned(owner, run, *answers)
     owner.approve(found)
     return found
 
 
-def onboarded(owner: Owner, run: Run | None = None) -> Run:
+def onboarded(owner: Owner, run: Run | None = None, *answers: str) -> Run:
     """Worked on until a person is needed or it is over."""
-    return drive(approved(owner, run).pk)
+    return drive(approved(owner, run, *answers).pk)
 
 
 def written(requests: list[Request]) -> list[tuple[str, str, str]]:

@@ -70,7 +70,7 @@ def make_roles(owner: Owner, template: str, **more: Any) -> str:
 def test_41_it_is_there_already(owner_of: OwnerOf) -> None:
     """Made by hand from an older version: brought up to date, not made again."""
     owner = owner_of("half-finished")
-    run = planned(owner)
+    run = planned(owner, None, "delete")
     assert_told(owner, run, Told(S.PLANNED, act="plan"))
     stack = owner.client("cloudformation").describe_stacks(StackName="InfosecClientRoles")["Stacks"][0]
     assert "The stack InfosecClientRoles is already as it should be" in look(owner, url_of("plan", run)).words
@@ -94,7 +94,7 @@ def test_41_somebody_was_faster(owner_of: OwnerOf) -> None:
 def test_42_a_failed_attempt_holds_the_name(owner_of: OwnerOf) -> None:
     """Ours and rolled back: it is removed first. What lives is left as it is."""
     owner = owner_of("half-finished")
-    run = planned(owner)
+    run = planned(owner, None, "delete")
     words = look(owner, url_of("plan", run)).words
     assert "An earlier attempt failed" in words
     owner.approve(run)
@@ -131,7 +131,8 @@ def test_45_nothing_to_update(owner_of: OwnerOf) -> None:
         ("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]",
          "template_invalid", ("A temporary problem on our side", "infosec publishes a new version")),
         ("LimitExceededException", "Limit for stack has been exceeded",
-         "stack_quota", ("has too many stacks", "us-west-2", "have AWS raise the limit")),
+         "stack_quota", ("The region us-west-2 has too many stacks", "the stack InfosecClientRoles",
+                         "have AWS raise the limit")),
         ("ValidationError", "S3 error: Access Denied",
          "template_unreadable", ("The template could not be read", "else tell infosec")),
         ("TeapotException", "I'm a teapot, short and stout",
@@ -191,7 +192,7 @@ def test_the_roles_are_rolled_back(
 
     # Once it is mended the remains go first, and then it is made.
     before = owner.cloud.last_request()
-    again = planned(owner)
+    again = planned(owner, None, "delete")
     assert "An earlier attempt failed" in look(owner, url_of("plan", again)).words
     owner.approve(again)
     again = drive(again.pk)

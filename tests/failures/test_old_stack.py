@@ -150,7 +150,11 @@ def test_33_busy_for_an_hour(owner_of: OwnerOf, monkeypatch: pytest.MonkeyPatch)
         code="ValidationError",
         message=f"Stack [{NAME}] cannot be deleted while in status UPDATE_IN_PROGRESS",
     )
-    words = ("AWS is still busy with", "Wait until the stack has settled", "UPDATE_IN_PROGRESS")
+    words = (
+        f"AWS is still busy with the stack {NAME}",
+        "Wait until the stack has settled",
+        "UPDATE_IN_PROGRESS",
+    )
     told = Told(S.PARTLY_DONE, "stack_busy", words, act="retry", writes=BOTH)
     run = drive(run.pk)
     assert_told(owner, run, told)
@@ -163,7 +167,7 @@ def test_34_its_export_is_in_use(owner_of: OwnerOf) -> None:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "OpSecRole"}}}
     make_stack(owner, "reporting", json.dumps({"Resources": {"Topic": topic}}))
     run = onboarded(owner)
-    words = ("Another stack uses this one", "OpSecRole", "in use by reporting", "Change or delete")
+    words = ("Another stack uses this one", "OpSecRole", "Change or delete the stack reporting first")
     told = Told(S.PARTLY_DONE, "export_in_use", words, act="retry", writes=(*BOTH, deleted()))
     assert_told(owner, run, told)
     assert owner.status("sa-east-1", NAME) == "CREATE_COMPLETE"
@@ -215,7 +219,7 @@ def test_37_a_permission_to_delete_is_missing(owner_of: OwnerOf) -> None:
     )
     owner.cloud.fault(kind="access-denied", action="SimulatePrincipalPolicy", account=owner.account.number)
     run = onboarded(owner)
-    words = ("A permission to delete is missing", "iam:DeleteRole", "Delete")
+    words = ("A permission to delete is missing", "doesn’t allow iam:DeleteRole, which", "Delete")
     told = Told(S.PARTLY_DONE, "delete_denied", words, act="retry", writes=(*BOTH, deleted()))
     assert_told(owner, run, told)
     assert removal(run).failure["operation"] == "DeleteStack"

@@ -95,7 +95,11 @@ def test_25_a_region_cannot_be_reached(owner_of: OwnerOf, monkeypatch: pytest.Mo
     run = approved(owner)
     owner.cloud.fault(kind="reset", region="eu-north-1", account=owner.account.number)
     run = drive(run.pk)
-    words = ("region could not be reached", "The other regions go on", "2 of 17 regions covered")
+    words = (
+        "The region eu-north-1 could not be reached",
+        "The other regions go on",
+        "2 of 17 regions covered",
+    )
     told = Told(S.PARTLY_DONE, "region_unreachable", words, act="retry", writes=BOTH)
     page = assert_told(owner, run, told)
     assert "Stockholm eu-north-1 Failed" in page.words

@@ -22,9 +22,7 @@ from tests.failures.conftest import (
     approved,
     assert_told,
     browser_of,
-    look,
     onboarded,
-    planned,
     run_page,
     url_of,
 )
@@ -150,17 +148,6 @@ def test_61_the_name_stays_taken(owner_of: OwnerOf) -> None:
     words = ("A trail of that name exists", "Trail x already exists", "2 of 17 regions covered")
     told = Told(S.PARTLY_DONE, "trail_name_taken", words, act="retry", writes=(*BOTH, PARENT_AGAIN))
     assert_told(owner, run, told)
-
-
-def test_62_an_organization_logs_the_account_already(owner_of: OwnerOf) -> None:
-    owner = owner_of("organization-trail")
-    run = planned(owner)
-    words = look(owner, url_of("plan", run)).words
-    assert (
-        "Your organization’s trail organization-trail is left as it is, and ours is added beside it" in words
-    )
-    assert "about $2.00 per 100,000" in words
-    assert_told(owner, run, Told(S.PLANNED, act="plan"))
 
 
 def test_64_the_trail_was_stopped(owner_of: OwnerOf) -> None:

@@ -249,7 +249,7 @@ class Command(BaseCommand):
         self.stderr.write(f"{run.get_status_display()}.")
         # A run mostly ends for the reason of one of its steps, which is told with the step.
         if not run.steps.filter(reason_code=run.reason_code, status__in=NOT_DONE).exists():
-            for line in trouble_lines(trouble_of(run.reason_code, run.failure)):
+            for line in trouble_lines(trouble_of(run.reason_code, run.failure, account=run.account)):
                 self.stderr.write(line)
         for line in failed_lines(run):
             self.stderr.write(line)

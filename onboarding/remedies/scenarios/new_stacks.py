@@ -9,7 +9,8 @@ from onboarding.remedies.scenarios.scenario import (
 )
 
 _HERE = "tests/failures/test_new_stacks.py::{}"
-_STATES = "tests/engine/test_account_states.py::{}"
+_ASKED = "tests/failures/test_choices.py::test_asked_and_done_with_consent[{}]"
+_LEFT = "tests/failures/test_choices.py::test_left_alone_without_it[{}]"
 _STOPPED = "The run fails: nothing that needs the stack is begun. What was written is told."
 
 SCENARIOS = (
@@ -30,7 +31,8 @@ SCENARIOS = (
         "A failed earlier attempt holds the name",
         "ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED or DELETE_FAILED, and the stack is ours.",
         NONE,
-        "The plan says so; once approved, the remains are deleted, and then the stack is made.",
+        "The owner is asked; with consent the remains are deleted, then the stack is made. What the run "
+        "itself left behind is removed when it is tried again.",
         ("create_failed", "delete_failed"),
         (_HERE.format("test_42_a_failed_attempt_holds_the_name"),),
     ),
@@ -39,12 +41,11 @@ SCENARIOS = (
         "An unexecuted change set holds the name",
         "REVIEW_IN_PROGRESS.",
         OF_THE_SURVEY,
-        "Never deleted unasked.",
-        ("change_set_waiting",),
+        "The owner is asked; never deleted unasked.",
+        ("change_set_waiting", "blocked_name_left"),
         (
-            _STATES.format(
-                "test_accounts_in_odd_states_end_as_they_should[review-in-progress-partly_done-change_set_waiting]"
-            ),
+            _ASKED.format("review-in-progress"),
+            _LEFT.format("review-in-progress"),
         ),
     ),
     Scenario(
@@ -54,7 +55,7 @@ SCENARIOS = (
         NONE,
         "Kept where it lives and not made a second time, as roles are global.",
         (),
-        (_STATES.format("test_accounts_in_odd_states_end_as_they_should[exists-in-other-home-verified-]"),),
+        ("tests/failures/test_choices.py::test_44_it_lives_in_the_other_home_region",),
     ),
     Scenario(
         45,

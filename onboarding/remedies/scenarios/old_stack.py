@@ -10,7 +10,8 @@ from onboarding.remedies.scenarios.scenario import (
 )
 
 _HERE = "tests/failures/test_old_stack.py::{}"
-_STATES = "tests/engine/test_account_states.py::{}"
+_ASKED = "tests/failures/test_choices.py::test_asked_and_done_with_consent[{}]"
+_LEFT = "tests/failures/test_choices.py::test_left_alone_without_it[{}]"
 
 SCENARIOS = (
     Scenario(
@@ -45,13 +46,11 @@ SCENARIOS = (
         "The name matches and the content doesn't, or there are other resources in it",
         "The stack's resources, or whom its template trusts, differ from the old stack's.",
         OF_THE_SURVEY,
-        "Never deleted unasked; everything else goes on.",
+        "The owner is asked, each resource by its name; never deleted unasked.",
         ("not_deleted_other_content", "old_role_in_stack", "stack_has_other_content"),
         (
-            _STATES.format(
-                "test_accounts_in_odd_states_end_as_they_should"
-                "[old-stack-with-extra-resources-partly_done-old_role_in_stack]"
-            ),
+            _ASKED.format("old-stack-with-extra-resources"),
+            _LEFT.format("old-stack-with-extra-resources"),
         ),
     ),
     Scenario(
@@ -71,9 +70,12 @@ SCENARIOS = (
         "The old stack is protected from deletion",
         "The survey sees its termination protection, or the deletion is refused for it.",
         OF_THE_SURVEY,
-        "Never lifted unasked; everything else goes on.",
+        "The owner is asked; never lifted unasked.",
         ("termination_protected",),
-        (_STATES.format("test_an_old_stack_under_protection_is_refused_for_its_owner_to_decide"),),
+        (
+            _ASKED.format("termination-protected"),
+            _LEFT.format("termination-protected"),
+        ),
     ),
     Scenario(
         33,
@@ -112,11 +114,14 @@ SCENARIOS = (
     Scenario(
         36,
         "Something was attached to the old role by hand",
-        "DELETE_FAILED; the role's event says that something must be detached, deleted or removed first.",
+        "The survey sees it; or DELETE_FAILED, whose event says that something must be detached first.",
         OF_THE_EVENTS,
-        "The step fails; the role is named as still trusted; everything else goes on.",
+        "The owner is asked, each policy by its name; never detached unasked.",
         ("old_role_has_attachments",),
-        (_STATES.format("test_an_old_role_with_a_foreign_policy_fails_alone_and_the_rest_goes_on"),),
+        (
+            _ASKED.format("foreign-policy-on-old-role"),
+            _LEFT.format("foreign-policy-on-old-role"),
+        ),
     ),
     Scenario(
         37,

@@ -10,7 +10,6 @@ from onboarding.remedies.scenarios.scenario import (
 )
 
 _HERE = "tests/failures/test_trails.py::{}"
-_STATES = "tests/engine/test_account_states.py::{}"
 _OTHERS = "The region fails alone; all others go on."
 
 SCENARIOS = (
@@ -53,11 +52,7 @@ SCENARIOS = (
         OF_THE_SURVEY,
         f"The trails are named on the plan; none is touched unasked. {_OTHERS}",
         ("too_many_trails",),
-        (
-            _STATES.format(
-                "test_an_account_with_one_region_refused_stays_partly_done_when_it_is_looked_at_again"
-            ),
-        ),
+        ("tests/failures/test_choices.py::test_60_five_trails",),
     ),
     Scenario(
         61,
@@ -73,9 +68,9 @@ SCENARIOS = (
         "An organization's trail logs the account already",
         "The survey sees a trail that belongs to the organization.",
         OF_THE_SURVEY,
-        "It is left as it is, and the plan says what the second copy costs.",
+        "It is left as it is. The owner is asked whether ours is added beside it, and told what that costs.",
         (),
-        (_HERE.format("test_62_an_organization_logs_the_account_already"),),
+        ("tests/failures/test_choices.py::test_62_an_organization_logs_the_account_already",),
     ),
     Scenario(
         63,
@@ -84,7 +79,7 @@ SCENARIOS = (
         OF_THE_SURVEY,
         "It is never changed unasked; ours is added beside it, and the plan says what that costs.",
         (),
-        (_STATES.format("test_an_owners_own_trails_are_kept"),),
+        ("tests/failures/test_choices.py::test_63_a_trail_of_the_owners",),
     ),
     Scenario(
         64,
