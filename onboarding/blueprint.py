@@ -53,7 +53,7 @@ RELEASES = (
     Release(
         "2026.11",
         "Both roles, and one trail in each region, by a function that reports each region by itself.",
-        "a60abf4a871c276394f8e76e9d3e6db0f327563b5b5b949a8874499d4ea39ca6",
+        "d32691c12442b090707ce2e1553b89d7339864aa5efb1934184f10c1906450bb",
     ),
 )
 
