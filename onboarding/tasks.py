@@ -23,9 +23,9 @@ from onboarding.services.bulk import ACTS
 
 logger = logging.getLogger(__name__)
 
-CLAIMS_PER_TICK = 64
+CLAIMS_PER_TICK = 32
 # One task goes on for so long with what is due, a few items at a time.
-PULLING_SECONDS = 20.0
+PULLING_SECONDS = 5.0
 CLAIMS_PER_PULL = 3
 ACCOUNTS_PER_COUNT = 1000
 

@@ -18,6 +18,12 @@ from portal.celery import app
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_waits_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests leave messages in the shared Redis, which no worker takes."""
+    monkeypatch.setattr(pulse, "waiting", lambda: 0)
+
+
 @pytest.fixture
 def item() -> WorkItem:
     account = AwsAccount.objects.create(number="1" * 12, name="An account", contact_email="owner@example.org")
@@ -29,6 +35,13 @@ def test_every_task_is_known_by_the_name_that_others_send() -> None:
     assert {"onboarding.tick", "onboarding.sweep", "onboarding.work"} <= set(app.tasks)
     schedule = app.conf.beat_schedule
     assert {entry["task"] for entry in schedule.values()} <= set(app.tasks)
+
+
+def test_work_that_fills_every_thread_leaves_the_clocks_tasks_a_queue_of_their_own() -> None:
+    router = app.amqp.router
+    assert router.route({}, "onboarding.work")["queue"].name == "work"
+    for name in ("onboarding.tick", "onboarding.sweep", "onboarding.seal_audit"):
+        assert router.route({}, name)["queue"].name == "upkeep"
 
 
 def test_the_audit_log_is_sealed_and_a_missing_key_is_told(

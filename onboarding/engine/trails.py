@@ -82,11 +82,10 @@ def _bring_about(work: Work, run: Run, step: Step, session: AwsSession) -> timed
     decision = deployment.next_move(step, stack, wanted, is_met=is_met)
     if decision.move == Move.FINISH and stack is not None:
         return _settle_with_regions(work, run, step, stack, attempt)
-    had_begun = has_begun(step)
     wait = deployment.carry_out(work, step, session, stack, decision, wanted)
     if step.is_settled:
         _let_regions_look(work)
-    elif has_begun(step) and not had_begun:
+    elif has_begun(step) and _some_region_rests(run):
         _let_regions_look(work, after=deadlines.first_region_look())
     return wait
 
@@ -135,6 +134,12 @@ def _settle_with_regions(work: Work, run: Run, step: Step, stack: Stack, attempt
         return deadlines.next_look(work.looks)
     deployment.finish(work, step, stack)
     return None
+
+
+def _some_region_rests(run: Run) -> bool:
+    """Asked at each look: a worker may have died between the parent's beginning and what follows from it."""
+    items = run.work_items.filter(stage=Stage.TRAILS, due_at=None, lease_until=None)
+    return items.exclude(region="").exists()
 
 
 def _let_regions_look(work: Work, *, after: timedelta = timedelta(0)) -> None:
