@@ -155,6 +155,13 @@ STOPS = (
     ),
     Stop(
         Moment.VERIFIED,
+        "leave",
+        "/aws/{number}/leave/",
+        "How to leave again",
+        "Commands, in the right order.",
+    ),
+    Stop(
+        Moment.VERIFIED,
         "people",
         "/aws/{number}/people/",
         "Who answers for the account",
@@ -169,6 +176,14 @@ STOPS = (
     ),
     Stop(
         Moment.VERIFIED, "accounts", "/", "Your accounts", "Each with where it stands and the one next act."
+    ),
+    Stop(Moment.INFOSEC, "fleet", "/fleet/", "Infosec: the fleet", "Who is done, who is stuck, and why."),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-map",
+        "/fleet/map/",
+        "Infosec: the map",
+        "Every account, every region, at a glance.",
     ),
     Stop(
         Moment.INFOSEC,

@@ -25,6 +25,7 @@ from django.urls import reverse
 from demo.owner import Owner as Hands
 from onboarding.models import AwsAccount, Ownership, Run
 from onboarding.observed import DEFAULT_REGIONS
+from onboarding.planning import Plan
 from onboarding.services import retrying
 from onboarding.states import OPEN_RUN_STATUSES, RunStatus, StepStatus
 from onboarding.views.hand_over_kit import kit_for
@@ -123,7 +124,8 @@ class Owner:
                 if self.nature == "silent":
                     self.is_done = True
                 else:
-                    self._send(reverse("approve", args=[run.pk]), digest=run.plan_digest)
+                    ticks = [str(step.ordinal) for step in Plan.from_json(run.plan or {}).deletions]
+                    self._send(reverse("approve", args=[run.pk]), digest=run.plan_digest, tick=ticks)
                     self.cancel_at = time.monotonic() + self.chance.uniform(0, 12)
             case RunStatus.RUNNING if self.nature == "canceller" and time.monotonic() > self.cancel_at:
                 self._send(reverse("cancel", args=[run.pk]))
@@ -175,15 +177,15 @@ class Owner:
             secret_access_key=keys.secret_access_key, session_token=keys.session_token,
         )  # fmt: skip
 
-    def _send(self, path: str, **fields: str) -> None:
+    def _send(self, path: str, **fields: str | list[str]) -> None:
         """Send a form as the browser would, sometimes twice: a double click has one effect."""
         for _ in range(2 if self.chance.random() < 0.15 else 1):
             self._send_once(path, fields)
 
-    def _send_once(self, path: str, fields: dict[str, str]) -> None:
+    def _send_once(self, path: str, fields: dict[str, str | list[str]]) -> None:
         token = uuid.uuid4().hex
         cookies = f"{settings.SESSION_COOKIE_NAME}={self.session_key}; {settings.CSRF_COOKIE_NAME}={token}"
-        body = urlencode({"csrfmiddlewaretoken": token, **fields}).encode()
+        body = urlencode({"csrfmiddlewaretoken": token, **fields}, doseq=True).encode()
         request = Request(
             f"{self.address}{path}", body, {"Cookie": cookies, "Referer": f"{self.address}{path}"}
         )
