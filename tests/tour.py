@@ -26,7 +26,7 @@ NUMBER, NAME = "484535289196", "Mozilla Community IT - 1002"
 PICTURES = ROOT / "docs" / "images" / "tour"
 WIDTH, HEIGHT = 1280, 800
 # A picture shows a page's beginning: what is longer goes on below.
-MOST_HEIGHT = 1800
+MOST_HEIGHT = 1600
 MOST_COLOURS = 128
 
 
