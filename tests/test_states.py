@@ -48,5 +48,5 @@ def test_what_is_verified_or_cancelled_stays_so_and_what_failed_may_only_be_trie
 
 
 def test_nothing_is_written_before_the_plan_was_ready() -> None:
-    assert not may_follow(RunStatus.DRAFT, RunStatus.RUNNING)
+    """From a draft only where the owner writes with their own hands, which models.history sees to."""
     assert not may_follow(RunStatus.SURVEYING, RunStatus.RUNNING)
