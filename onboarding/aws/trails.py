@@ -35,6 +35,12 @@ def owning_stack(session: AwsSession, trail: Trail) -> str:
     return made[0].get("StackName", "") if made else ""
 
 
+def is_logging(session: AwsSession, region: str, trail_arn: str) -> bool:
+    """Whether one trail logs; False too where it isn't there any more."""
+    status = _status(session, region, trail_arn)
+    return bool(status and status.get("IsLogging"))
+
+
 def _status(session: AwsSession, region: str, trail_arn: str) -> "GetTrailStatusResponseTypeDef | None":
     """The status in `region`. By ARN: a trail that lives elsewhere isn't found by its name."""
     try:

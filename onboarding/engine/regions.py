@@ -46,6 +46,10 @@ def _watch(work: Work, run: Run, step: Step, parent: Step | None, session: AwsSe
     if stack is not None and stack.status == "DELETE_COMPLETE":
         stack = stacks.describe(session, step.region, step.target) or stack
     condition = decisions.condition(stack.status) if stack is not None else Condition.ABSENT
+    made = _just_made(step, stack) if condition == Condition.LIVE else None
+    if made is not None and aws_trails.is_logging(session, step.region, made.arn):
+        _finish(work, step, stack, made)
+        return None
     trail = None
     if condition in _LIVE:
         trail = readings.our_trail(
@@ -73,6 +77,29 @@ def _watch_repointed(
         return _judge(work, step, parent, session, None, trail)
     _keep(work, step, RegionState.WAITING, None, trail)
     return deadlines.next_look(work.looks)
+
+
+def _just_made(step: Step, stack: Stack | None) -> Trail | None:
+    """The trail of a stack that came to be in this run, as the stack itself tells: nobody has changed it yet.
+
+    Whether it is so is seen from outside afterwards. None for a stack that was there before.
+    """
+    if stack is None or (step.stack_id and step.aws_status != "CREATE_IN_PROGRESS"):
+        return None
+    arn = stack.outputs.get("TrailArn", "")
+    return (
+        Trail(
+            arn=arn,
+            name=stack.outputs.get("TrailName", ""),
+            region=step.region,
+            home_region=step.region,
+            bucket=stack.parameters.get("BucketName", ""),
+            topic_arn=stack.parameters.get("TopicArn", ""),
+            is_logging=True,
+        )
+        if arn
+        else None
+    )
 
 
 def _keep(work: Work, step: Step, state: RegionState, stack: Stack | None, trail: Trail | None) -> None:
