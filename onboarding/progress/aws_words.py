@@ -45,7 +45,9 @@ def _what(kind: str, data: Mapping[str, Any]) -> str:
         case "step.status":
             return str(data.get("target", ""))
         case _:
-            return str(data.get("trail_arn") or (data.get("stack_status") and "stack") or "region")
+            # The region stands beside it, and the account above: a trail's name says the rest of its ARN.
+            trail = str(data.get("trail_arn") or "").rpartition("/")[2]
+            return trail or ("stack" if data.get("stack_status") else "region")
 
 
 def _said(kind: str, data: Mapping[str, Any], failure: Mapping[str, Any]) -> Iterable[object]:
@@ -57,7 +59,7 @@ def _said(kind: str, data: Mapping[str, Any], failure: Mapping[str, Any]) -> Ite
             if data.get("is_logging") is not None:
                 yield f"IsLogging={str(data['is_logging']).lower()}"
             if data.get("latest_delivery_at"):
-                yield f"LatestDeliveryTime={data['latest_delivery_at']}"
+                yield f"LatestDeliveryTime={str(data['latest_delivery_at'])[:19]}Z"
             if data.get("latest_delivery_error"):
                 yield f"LatestDeliveryError={data['latest_delivery_error']}"
         case _:
