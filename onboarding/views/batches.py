@@ -7,10 +7,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from onboarding.middleware.gatekeeper import demand_recent_sign_in
@@ -57,6 +59,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     total = sum(counts.values())
     context = {
         "batch": found,
+        "about": _about(found),
         "is_import": found.kind == BatchKind.IMPORT,
         "counts": counts,
         "total": total,
@@ -97,6 +100,14 @@ def _own(request: HttpRequest, batch_id: UUID) -> Batch:
     """Of who asks; a colleague's is not there, and nor is one that was forgotten."""
     user = operator(request)
     return get_object_or_404(Batch.objects.of(user.pk).exclude(digest=""), pk=batch_id)
+
+
+def _about(found: Batch) -> str:
+    """Which tag, or whose account it becomes."""
+    if found.kind == BatchKind.ASSIGN:
+        user = User.objects.filter(pk=found.arguments.get("user_id")).first()
+        return user.email if user else _("nobody")
+    return str(found.arguments.get("tag", ""))
 
 
 def _groups(found: Batch) -> list[Group]:
