@@ -99,6 +99,8 @@ def move_run(
     for before in expect:
         if not may_follow(before, to):
             raise ValueError(f"A run never moves from {before} to {to}.")
+    if to == RunStatus.RUNNING and RunStatus.DRAFT in expect and not fields.get("is_by_hand"):
+        raise ValueError("A run without a plan is at work only where its owner does it by hand.")
     with transaction.atomic(savepoint=False):
         before = RunStatus(Run.objects.select_for_update().values_list("status", flat=True).get(pk=run.pk))
         if before not in expect:

@@ -72,6 +72,12 @@ def test_a_move_that_no_run_ever_makes_is_a_mistake_in_the_program(run: Run) -> 
         move_run(run, RunStatus.VERIFIED, expect=[RunStatus.DRAFT])
 
 
+def test_a_draft_goes_to_work_only_where_its_owner_does_it_by_hand(run: Run) -> None:
+    with pytest.raises(ValueError, match="without a plan"):
+        move_run(run, RunStatus.RUNNING, expect=[RunStatus.DRAFT])
+    assert move_run(run, RunStatus.RUNNING, expect=[RunStatus.DRAFT], is_by_hand=True)
+
+
 def test_a_settled_run_says_when_and_why(run: Run) -> None:
     move_run(run, RunStatus.SURVEYING, expect=[RunStatus.DRAFT])
     move_run(run, RunStatus.FAILED, expect=[RunStatus.SURVEYING], reason_code="unknown", failure=FAILURE)
