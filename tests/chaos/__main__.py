@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.chaos.faults import Trouble
+
+    # So that everything is stopped when this is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     from tests.chaos.machine import Machine
     from tests.chaos.owners import Owner
     from tests.chaos.watch import Watch

@@ -35,6 +35,7 @@ REGIONS = ("eu-north-1", "us-east-1", "us-west-2")
 SOMEBODY_ELSE = "999999999999"
 MOST_HAND_OVERS = 8
 MOST_NEW_STARTS = 2
+MOST_REFUSALS = 25
 
 Nature = Literal["plain", "role", "canceller", "silent", "expirer", "wrong account", "closed region"]
 NATURES: tuple[tuple[Nature, int], ...] = (
@@ -192,14 +193,24 @@ class Owner:
         try:
             with build_opener(_NoRedirects()).open(request, timeout=30) as answer:
                 # A form that comes back says what is wrong with it.
-                self.refusals.append(f"{path}: {answer.status}")
+                self._is_refused(f"{path}: {answer.status}")
         except HTTPError as error:
             if error.code >= 500:
                 if error.code == 500:
                     SERVER_ERRORS.append(f"{path}: 500")
                 raise Unanswered(f"{path}: {error.code}") from None
             if error.code not in {302, 303}:
-                self.refusals.append(f"{path}: {error.code}")
+                self._is_refused(f"{path}: {error.code}")
+
+    def _is_refused(self, what: str) -> None:
+        """Now and then a run has moved on meanwhile; who is refused again and again uses the pages wrongly."""
+        self.refusals.append(what)
+        if len(self.refusals) > MOST_REFUSALS:
+            raise NotUnderstood(f"{self.number}: {self.refusals[-5:]}")
+
+
+class NotUnderstood(Exception):
+    """The owners here don't know the pages any more."""
 
 
 class Unanswered(Exception):
