@@ -138,7 +138,7 @@ def _conclude(
 ) -> bool:
     """Judge, print the figures, and say whether all is well."""
     from tests.chaos.judge import judge
-    from tests.chaos.owners import SERVER_ERRORS, patiently
+    from tests.chaos.owners import SERVER_ERRORS, TROUBLES, patiently
 
     wrong = judge(owners, machine.cloud, watch.writes)
     wrong += [f"a page broke: {error}" for error in SERVER_ERRORS]
@@ -160,6 +160,7 @@ def _conclude(
         "faults": Counter(played.name for played in trouble.played),
         "outcomes": patiently(_outcomes),
         "recoveries": sorted((round(waited, 1), name) for name, waited in watch.recoveries),
+        "what_owners_met": TROUBLES,
         "wrong": wrong,
     }
     print(json.dumps(figures, indent=2, default=str), flush=True)

@@ -8,10 +8,11 @@ import contextlib
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -29,7 +30,7 @@ from onboarding.planning import Plan
 from onboarding.services import retrying
 from onboarding.states import OPEN_RUN_STATUSES, RunStatus, StepStatus
 from onboarding.views.hand_over_kit import kit_for
-from sandbox.client import Sandbox, SandboxError
+from sandbox.client import Sandbox
 
 REGIONS = ("eu-north-1", "us-east-1", "us-west-2")
 SOMEBODY_ELSE = "999999999999"
@@ -80,7 +81,10 @@ class Owner:
                 self._arrive()
             else:
                 self._act()
-        except (Error, URLError, OSError, SandboxError, Unanswered, ValueError):
+        except NotUnderstood:
+            raise
+        except Exception as error:  # whatever a fault makes of it: they try again in a moment
+            TROUBLES[type(error).__name__] += 1
             self.next_act_at = time.monotonic() + self.chance.uniform(1, 4)
             with contextlib.suppress(Exception):
                 connection.close()
@@ -203,7 +207,7 @@ class Owner:
                 self._is_refused(f"{path}: {error.code}")
 
     def _is_refused(self, what: str) -> None:
-        """Now and then a run has moved on meanwhile; who is refused again and again uses the pages wrongly."""
+        """Now and then a run has moved on; who is refused again and again uses the pages wrongly."""
         self.refusals.append(what)
         if len(self.refusals) > MOST_REFUSALS:
             raise NotUnderstood(f"{self.number}: {self.refusals[-5:]}")
@@ -216,6 +220,9 @@ class NotUnderstood(Exception):
 class Unanswered(Exception):
     """The portal didn't do it, or nobody knows."""
 
+
+# What the owners met, by kind.
+TROUBLES: Counter[str] = Counter()
 
 # A page that broke instead of saying that the database is away.
 SERVER_ERRORS: list[str] = []

@@ -58,6 +58,7 @@ class Session:
     key: str = ""
     expires_at: datetime | None = None
     cloud: object = None
+    clients: object = None
 
 
 @dataclass(slots=True)
@@ -78,6 +79,8 @@ class World:
     dead_keys: set[str] = field(default_factory=set)
     is_admitted: bool = False
     sabotage: list[Sabotage] = field(default_factory=list)
+    # Readers lag behind writers: so many looks don't see these yet.
+    unseen: dict[str, int] = field(default_factory=dict)
     writes: list[tuple[str, str, str]] = field(default_factory=list)
     made: int = 0
     depth: int = 0
@@ -211,6 +214,15 @@ class World:
             None,
         )
 
+    def meddle(self) -> None:
+        """Take away the first stack there is and at rest, or bring an old one."""
+        for stack in self.stacks.values():
+            if condition(stack.status) == Condition.LIVE:
+                self.stacks[stack.stack_id] = replace(stack, status="DELETE_COMPLETE", outputs={})
+                return
+        if self.find("eu-west-1", "opsec-old") is None:
+            self.bring_old_stack()
+
     def bring_old_stack(self) -> None:
         stack = Stack(
             stack_id=self._new_id("eu-west-1", "opsec-old"), name="opsec-old", region="eu-west-1",
@@ -231,6 +243,9 @@ class World:
     def describe(self, session: Session, region: str, name_or_id: str) -> Stack | None:
         self.call(session, "DescribeStacks", region)
         found = self.find(region, name_or_id)
+        if found is not None and self.unseen.get(found.stack_id, 0) > 0:
+            self.unseen[found.stack_id] -= 1
+            return None
         return replace(found, resources=None, template_body=None) if found else None
 
     def create(
@@ -256,8 +271,10 @@ class World:
                 parameters=dict(parameters),
             )
         )
-        self.tokens[token] = self.busy_with[stack_id] = stack_id
+        self.tokens[token] = stack_id
         self.busy_with[stack_id] = token
+        if any(each.how == "answer lost" for each in self.sabotage):
+            self.unseen[stack_id] = 1
         self.carried_out("CreateStack", region)
         return stack_id
 
