@@ -38,6 +38,8 @@ RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
             RunStatus.NEEDS_ACCESS,
             RunStatus.NEEDS_OWNER,
             RunStatus.FAILED,
+            # Looked at again, or planned again, while something that was sent is in flight.
+            RunStatus.CANCELLING,
             RunStatus.CANCELLED,
         }
     ),
@@ -51,6 +53,7 @@ RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
             # Another answer may lead to another question.
             RunStatus.NEEDS_OWNER,
             RunStatus.FAILED,
+            RunStatus.CANCELLING,
             RunStatus.CANCELLED,
         }
     ),

@@ -10,14 +10,21 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding import wake
 from onboarding.models import Run
-from onboarding.models.history import destroy_grants, move_run, record
+from onboarding.models.history import destroy_grants, move_run, move_step, record
 from onboarding.models.stages import close_all, next_stage, open_for_a_person
 from onboarding.services.ownership import demand_ownership
 from onboarding.services.refusals import Refused
-from onboarding.states import RunStatus, StepStatus
+from onboarding.states import UNSETTLED_STEP_STATUSES, RunStatus, StepStatus
 
-_NEVER_IN_FLIGHT = (RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED)
-_MAY_BE_IN_FLIGHT = (RunStatus.RUNNING, RunStatus.NEEDS_ACCESS, RunStatus.NEEDS_OWNER)
+# Not only while running: one that is parked, looked at again or planned again may have sent something before.
+_TO_BE_CANCELLED = (
+    RunStatus.DRAFT,
+    RunStatus.SURVEYING,
+    RunStatus.PLANNED,
+    RunStatus.RUNNING,
+    RunStatus.NEEDS_ACCESS,
+    RunStatus.NEEDS_OWNER,
+)
 
 
 class CannotCancel(Refused):
@@ -37,10 +44,10 @@ def cancel(user: User, run: Run) -> None:
         status = RunStatus(current.status)
         if status in {RunStatus.CANCELLING, RunStatus.CANCELLED}:
             pass
-        elif status not in _NEVER_IN_FLIGHT + _MAY_BE_IN_FLIGHT:
+        elif status not in _TO_BE_CANCELLED:
             raise CannotCancel
         elif status == RunStatus.RUNNING or _is_in_flight(current):
-            move_run(current, RunStatus.CANCELLING, expect=_MAY_BE_IN_FLIGHT, by_id=user.pk)
+            move_run(current, RunStatus.CANCELLING, expect=[status], by_id=user.pk)
             stage = next_stage(current)
             if stage is not None:
                 open_for_a_person(current, stage)
@@ -72,6 +79,9 @@ def _is_in_flight(run: Run) -> bool:
 
 
 def _cancel_at_once(run: Run, status: RunStatus, *, by_id: int) -> None:
+    # What is over has no open step: a page would show it waiting for ever.
+    for step in run.steps.filter(status__in=UNSETTLED_STEP_STATUSES).order_by("ordinal"):
+        move_step(step, StepStatus.REFUSED, reason_code="cancelled_by_owner")
     destroy_grants(run.account_id, reason="cancelled")
     close_all(run)
     move_run(run, RunStatus.CANCELLED, expect=[status], reason_code="cancelled_by_owner", by_id=by_id)

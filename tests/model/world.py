@@ -365,7 +365,7 @@ class World:
         self.call(session, "DescribeTrails", region)
         return self._trails(region)
 
-    def get_role(self, session: Session, name: str) -> Role | None:
+    def get_role(self, session: Session, name: str, **_rest: object) -> Role | None:
         self.call(session, "GetRole", "us-east-1")
         company = settings.COMPANY.roles
         stack = self.find(HOME, company.stack_name)

@@ -100,3 +100,23 @@ def test_after_a_settled_run_the_owner_starts_again_with_one_new_draft(
     assert run.pk != planned.pk
     assert start_again(owner, account) == run
     assert hand_over_role(owner, account, ROLE_ARN) == run
+
+
+def test_a_run_that_was_planned_again_waits_for_what_it_had_sent(owner: User, planned: Run) -> None:
+    """The account changed while a stack was at work: cancelled, its outcome is still watched."""
+    approve(owner, planned, planned.plan_digest)
+    send_something(planned)
+    move_run(planned, RunStatus.PLANNED, expect=[RunStatus.RUNNING], reason_code="account_changed")
+    cancel(owner, planned)
+    assert planned.status == RunStatus.CANCELLING
+    assert planned.work_items.exclude(due_at=None).exists()
+
+
+def test_a_parked_run_that_is_cancelled_at_once_leaves_no_step_open(owner: User, planned: Run) -> None:
+    approve(owner, planned, planned.plan_digest)
+    move_run(planned, RunStatus.NEEDS_ACCESS, expect=[RunStatus.RUNNING], reason_code="access_missing")
+    cancel(owner, planned)
+    assert planned.status == RunStatus.CANCELLED
+    assert set(planned.steps.values_list("status", "reason_code")) == {
+        (StepStatus.REFUSED, "cancelled_by_owner")
+    }
