@@ -17,7 +17,6 @@ from tests.failures.conftest import (
     decide,
     look,
     onboarded,
-    planned,
     url_of,
 )
 
@@ -96,14 +95,14 @@ def test_44_it_lives_in_the_other_home_region(owner_of: OwnerOf) -> None:
 
 def test_60_five_trails(owner_of: OwnerOf) -> None:
     owner = owner_of("five-trails", region="eu-north-1")
-    run = approved(owner)
-    words = look(owner, url_of("plan", run)).words
-    assert "Five trails are the most that AWS allows in a region" in words
-    assert "own-trail-1, own-trail-2, own-trail-3, own-trail-4, own-trail-5" in words
-    told = Told(
-        S.PARTLY_DONE, "too_many_trails", ("already has five trails",), act="start-again", writes=BOTH
-    )
-    assert_told(owner, drive(run.pk), told)
+    run = drive(owner.hand_over_credentials().pk)
+    assert_told(owner, run, Told(S.NEEDS_OWNER, "owner_must_decide", act="decide"))
+    words = look(owner, url_of("decide", run)).words
+    assert "Five trails are the most that AWS allows in a region. What shall happen?" in words
+    assert all(f"own-trail-{number}" in words for number in range(1, 6))
+    decide(owner, run, "skip")
+    owner.approve(run)
+    assert_told(owner, drive(run.pk), Told(S.VERIFIED, act="logs", writes=BOTH))
     assert owner.logging_trails("eu-north-1") == []
 
 
@@ -123,10 +122,13 @@ def test_63_a_trail_of_the_owners(owner_of: OwnerOf) -> None:
     owner = owner_of("own-trails")
     trails = owner.client("cloudtrail", "us-east-1")
     before = [each for each in trails.describe_trails()["trailList"] if each["Name"] == "web-team-audit"]
-    run = planned(owner)
-    words = look(owner, url_of("plan", run)).words
-    assert "web-team-audit is kept, and ours is added beside it" in words
+    run = drive(owner.hand_over_credentials().pk)
+    assert_told(owner, run, Told(S.NEEDS_OWNER, "owner_must_decide", act="decide"))
+    words = look(owner, url_of("decide", run)).words
+    assert "What shall become of your own trails?" in words
+    assert "web-team-audit" in words
     assert "2.00" in words
+    decide(owner, run, "keep")
     owner.approve(run)
     assert_told(owner, drive(run.pk), Told(S.VERIFIED, act="logs", writes=BOTH))
     now = [each for each in trails.describe_trails()["trailList"] if each["Name"] == "web-team-audit"]
