@@ -25,7 +25,7 @@ from tests.surveys import old_template
 pytestmark = pytest.mark.end_to_end
 
 # One line for each language that the pages are written in.
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "de")
 WIDE, NARROW = (1440, 900), (360, 740)
 
 
