@@ -166,7 +166,10 @@ def judge(file: BinaryIO) -> tuple[Shape, Iterator[JudgedLine]]:
     encoding = _encoding_of(file)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline=None)
-    shape, first = _shape_of(text, encoding)
+    try:
+        shape, first = _shape_of(text, encoding)
+    except UnicodeError:
+        raise RosterUnreadable(Unreadable.NOT_TEXT) from None
     # Whoever reads the lines holds the text, and the file stays theirs.
     return shape, _judged(text, shape, skip=first)
 
@@ -204,7 +207,8 @@ def _shape_of(text: io.TextIOWrapper, encoding: str) -> tuple[Shape, int]:
     separator, heading, lines_before = "", "", 0
     for line in _lines(text):
         lines_before += 1
-        if found := re.fullmatch(r"sep=(.)", line.strip(), re.IGNORECASE):
+        # A quotation mark can't be both.
+        if found := re.fullmatch(r'sep=([^"\x00])', line.strip(" "), re.IGNORECASE):
             separator = found[1]
         elif line.strip():
             heading = line
@@ -256,6 +260,9 @@ def _judged(text: io.TextIOWrapper, shape: Shape, *, skip: int) -> Iterator[Judg
             if line_number - skip > MOST_LINES:
                 raise RosterUnreadable(Unreadable.TOO_MANY_LINES)
             yield _judge_line(line_number, line, shape, seen)
+    except UnicodeError:
+        # UTF-16 by its mark, and cut off or nothing of the kind further on.
+        raise RosterUnreadable(Unreadable.NOT_TEXT) from None
     finally:
         text.detach()
 
@@ -410,4 +417,6 @@ def _outside_quotes(line: str) -> str:
 
 
 def _shown(said: str) -> str:
+    """Of what was said, so much, and nothing that a page or a database chokes on."""
+    said = _CONTROL.sub("·", said)
     return said if len(said) <= SHOWN else f"{said[: SHOWN - 1]}…"

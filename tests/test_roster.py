@@ -151,12 +151,39 @@ def test_more_lines_than_allowed_are_refused_when_they_are_reached() -> None:
     assert caught.value.why == Unreadable.TOO_MANY_LINES
 
 
-@given(st.binary(max_size=400))
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe\x00",
+        "\ufeffnumber,name\n".encode("utf-16-le") + b"1",
+        "\ufeffnumber,name\n".encode("utf-16-le") + b"\x00\xd81\x00",
+    ],
+)
+def test_utf_16_that_is_cut_off_or_none_is_no_text(data: bytes) -> None:
+    with pytest.raises(RosterUnreadable) as caught:
+        lines_of(data)
+    assert caught.value.why == Unreadable.NOT_TEXT
+
+
+@pytest.mark.parametrize("line", ['1\x00"2,"a', "1,2,3\x00,4,5,6,7\x00", "\x00" * 5_000])
+def test_what_a_faulty_line_said_can_be_stored_whatever_it_said(line: str) -> None:
+    heading = ",".join(HEADINGS)
+    [judged] = lines_of(f"\ufeff{heading}\n{line}\n".encode("utf-16-le"))
+    assert judged.fault is not None
+    assert "\x00" not in judged.said
+
+
+def test_a_quotation_mark_separates_nothing() -> None:
+    assert lines_of(f'sep="\n{GOOD}\n')[-1].entry is not None
+
+
+@given(st.one_of(st.binary(max_size=400), st.binary(max_size=400).map(lambda data: b"\xff\xfe" + data)))
 def test_no_bytes_break_it(data: bytes) -> None:
     try:
         lines = lines_of(data)
-    except (RosterUnreadable, UnicodeError):
+    except RosterUnreadable:
         return
+    assert not any("\x00" in line.said for line in lines)
     assert all((line.entry is None) != (line.fault is None) for line in lines)
 
 

@@ -42,7 +42,7 @@ def judge_list(by: User, file: BinaryIO, *, invite: bool) -> tuple[Batch, Shape]
     try:
         for chunk in _chunks(lines):
             BatchLine.objects.bulk_create(_compared(batch, chunk, invite=invite))
-    except (RosterUnreadable, UnicodeError):
+    except RosterUnreadable:
         batch.lines.all().delete()
         batch.delete()
         raise

@@ -69,6 +69,7 @@ def test_a_list_longer_than_any_form_is_taken_pasted_too(operator: User, sign_in
         ({}, "one of the two"),
         ({"pasted": LIST, "file": uploaded(LIST)}, "one of the two"),
         ({"file": uploaded(b"PK\x03\x04")}, "a spreadsheet’s own file can’t be read"),
+        ({"file": uploaded(b"\xff\xfe\x00")}, "It is not text"),
         ({"pasted": "number,name,account\n"}, "names a column twice. account"),
     ],
 )
