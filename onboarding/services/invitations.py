@@ -105,9 +105,10 @@ def remind(by: User, invitation: Invitation) -> None:
     Raises NotOwner, HasOwner, NothingToRemind, RemindedLately, MailNotSent.
     """
     account = invitation.account
-    demand_may_invite(by, account)
     now = timezone.now()
     with transaction.atomic():
+        AwsAccount.objects.lock(account.pk)
+        demand_may_invite(by, account)
         locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if locked.used_at or locked.revoked_at:
             raise NothingToRemind
@@ -159,6 +160,8 @@ def _store(by: User, account: AwsAccount, email: str) -> Invitation:
     nonce = secrets.token_urlsafe(32)
     with transaction.atomic():
         AwsAccount.objects.lock(account.pk)
+        # Again, under the lock: somebody may have become the owner this very moment.
+        demand_may_invite(by, account)
         account.invitations.filter(email=email, used_at=None, revoked_at=None).update(revoked_at=now)
         invitation = Invitation.objects.create(
             account=account,
@@ -182,8 +185,9 @@ def _demand_sent(invitation: Invitation) -> None:
 
 def revoke(by: User, account: AwsAccount, invitation_id: int) -> None:
     """Take an invitation back; nothing happens when it was used or taken back before."""
-    demand_may_invite(by, account)
     with transaction.atomic():
+        AwsAccount.objects.lock(account.pk)
+        demand_may_invite(by, account)
         taken_back = Invitation.objects.filter(
             pk=invitation_id, account=account, used_at=None, revoked_at=None
         ).update(revoked_at=timezone.now())

@@ -1,13 +1,15 @@
 """How does an account that infosec registered get its owner?"""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
@@ -17,6 +19,7 @@ from onboarding.models import (
     Invitation,
     InvitationState,
     Member,
+    Ownership,
     OwnershipRole,
     StaffRole,
 )
@@ -113,6 +116,32 @@ def test_once_there_is_an_owner_they_alone_decide_who_else(
     with pytest.raises(accounts.AlreadyRegistered):
         accounts.register_without_owner(operator, number=account.number, name="x", contact_email=ASKED)
     assert AwsAccount.objects.get(pk=account.pk).name == account.name
+
+
+@pytest.mark.parametrize("act", ["invite", "remind", "take back"])
+def test_who_becomes_the_owner_at_that_very_moment_decides_from_then_on(
+    operator: User, unowned: AwsAccount, asked: User, act: str
+) -> None:
+    invitation = invitations.for_later(operator, unowned, "z@example.org", timezone.now())
+    invitation.save()
+    acts: dict[str, Callable[[], object]] = {
+        "invite": lambda: invitations.invite(operator, unowned, "z@example.org"),
+        "remind": lambda: invitations.remind(operator, invitation),
+        "take back": lambda: invitations.revoke(operator, unowned, invitation.pk),
+    }
+    met: list[str] = []
+
+    def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        """Somebody accepts just before this act gets hold of the account."""
+        if sql.startswith("SELECT") and 'FROM "onboarding_awsaccount"' in sql and not met:
+            met.append(sql)
+            Ownership.objects.create(account=unowned, user=asked)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(meanwhile), pytest.raises(invitations.HasOwner):
+        acts[act]()
+    assert met
+    assert Invitation.objects.get().revoked_at is None
 
 
 def test_registering_it_twice_leaves_it_as_it_was(operator: User, unowned: AwsAccount) -> None:
