@@ -76,10 +76,11 @@ def tag(by: User, accounts: Iterable[AwsAccount], name: str) -> set[int]:
 
 @transaction.atomic
 def untag(by: User, accounts: Iterable[AwsAccount], name: str) -> set[int]:
-    """Take the tag off those that have it; answers their ids. Raises NotOperator."""
+    """Take the tag off those that have it; answers their ids. Raises NotOperator, NotATag."""
     demand_operator(by)
+    name = plain_tag(name)
     wanted = {account.pk: account for account in accounts}
-    tags = AccountTag.objects.filter(account_id__in=wanted, name=name.strip().lower())
+    tags = AccountTag.objects.filter(account_id__in=wanted, name=name)
     tagged = set(tags.values_list("account_id", flat=True))
     tags.delete()
     append_for_each(AuditKind.TAG_REMOVED, [wanted[pk] for pk in tagged], actor_id=by.pk, tag=name)
@@ -121,7 +122,8 @@ def assign(by: User, accounts: Iterable[AwsAccount], user_id: int | None) -> set
 def note(by: User, account: AwsAccount, text: str) -> AccountNote:
     """Raises NotOperator, EmptyNote. The audit record tells that there is one, not what it says."""
     demand_operator(by)
-    text = text.strip()
+    # PostgreSQL stores no null character, neither here nor in a name.
+    text = text.replace("\x00", "").strip()
     if not text or len(text) > LONGEST_NOTE:
         raise EmptyNote
     written = AccountNote.objects.create(account=account, author=by, text=text)
@@ -137,7 +139,7 @@ def colleagues() -> list[User]:
 
 def save_view(by: User, name: str, query: str, *, is_shared: bool) -> SavedView:
     """One's own of that name is replaced. Raises NotAView."""
-    name = " ".join(name.split())
+    name = " ".join(name.replace("\x00", "").split())
     if not name or len(name) > LONGEST_VIEW_NAME or len(query) > 2_000:
         raise NotAView
     if not by.saved_views.filter(name=name).exists() and by.saved_views.count() >= MOST_VIEWS:

@@ -41,7 +41,8 @@ class Tab:
 def invitations_page(request: HttpRequest) -> HttpResponse:
     """By what became of them; the first tab is the one that asks for an act."""
     user = infosec(request)
-    state, search = request.GET.get("state", InvitationState.WAITING), request.GET.get("q", "").strip()
+    state = request.GET.get("state", InvitationState.WAITING)
+    search = request.GET.get("q", "").replace("\x00", "").strip()
     if state not in {*InvitationState.values, UNASKED}:
         state = str(InvitationState.WAITING)
     asked = Invitation.objects.filter(by_infosec=True)
@@ -88,7 +89,7 @@ def invite_owner(request: HttpRequest) -> HttpResponse:
     user = operator(request)
     demand_recent_sign_in(request)
     number = request.GET.get("number", "")
-    known = AwsAccount.objects.without_owner().filter(number=number).first() if number else None
+    known = AwsAccount.objects.without_owner().filter(number=number).first() if number.isdecimal() else None
     form = AskOwnerForm(request.POST or None, initial=_initial(known))
     if request.method == "POST" and form.is_valid():
         email = form.cleaned_data.pop("email")

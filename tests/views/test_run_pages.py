@@ -85,6 +85,13 @@ def test_a_deletion_that_isnt_ticked_stops_the_approval_and_says_so_beside_it(
     assert not planned.events.filter(kind="plan.approved").exists()
 
 
+def test_a_tick_that_no_deletion_has_agrees_to_nothing(planned: Run, browser: Client) -> None:
+    form = {"digest": planned.plan_digest, "tick": ["9" * 5_000, "x", "²", "-1", ""]}
+    assert browser.post(reverse("approve", args=[planned.pk]), form).status_code == 200
+    planned.refresh_from_db()
+    assert planned.status == RunStatus.PLANNED
+
+
 def test_what_was_ticked_stays_ticked_when_another_deletion_was_not(surveying: Run, browser: Client) -> None:
     plan = make_plan()
     removal = next(step for step in plan.steps if step.kind == StepKind.REMOVE_STACK)

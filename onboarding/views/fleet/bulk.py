@@ -130,7 +130,8 @@ def _chosen(request: HttpRequest, user: User, query: str) -> AccountSummaryQuery
     summaries = AccountSummary.objects.visible_to(user)
     if request.POST.get("all"):
         return Filters.from_query(QueryDict(query.removeprefix("?"))).apply(summaries, timezone.now())
-    return summaries.filter(number__in=request.POST.getlist("number")[:200])
+    ticked = [number for number in request.POST.getlist("number")[:200] if number.isdecimal()]
+    return summaries.filter(number__in=ticked)
 
 
 def _export(chosen: AccountSummaryQuerySet) -> StreamingHttpResponse:
