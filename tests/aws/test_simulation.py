@@ -215,7 +215,11 @@ EXTRAS = (
 )
 
 
-@pytest.mark.parametrize("consented", [set(), *({code} for code in CONSENTS), set(CONSENTS)], ids=str)
+@pytest.mark.parametrize(
+    "consented",
+    [set(), *({code} for code in CONSENTS), set(CONSENTS)],
+    ids=lambda some: "+".join(sorted(some)) or "nothing",
+)
 def test_a_removal_may_do_what_its_owner_allowed_and_no_more(company: Company, consented: set[str]) -> None:
     old = STACK.replace("/Any/", "/opsec-security-audit-role/")
     listed = needs.needs_of(company, ACCOUNT, old_stack_ids=[old], extra_resources=EXTRAS)
