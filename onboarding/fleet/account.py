@@ -13,7 +13,14 @@ from onboarding.progress.regions import RegionRow, region_rows
 from onboarding.states import RegionState, StepKind
 
 RUNS_SHOWN = 20
+# Of a run: it has wide columns, and its people have many.
+RUN_SHOWN = (
+    "account", "status", "reason_code", "failure", "created_at", "finished_at",
+    "started_by__email", "approved_by__email",
+)  # fmt: skip
 GRANTS_SHOWN = 10
+# Never what was sealed in it.
+GRANT_SHOWN = ("account", "kind", "label", "handed_over_at", "destroyed_at", "handed_over_by__email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,7 @@ class AccountPage:
 def page_of(summary: AccountSummary) -> AccountPage:
     """From a summary that was read with its account."""
     account = summary.account
-    runs = list(
-        account.runs.defer("survey", "plan", "choices").select_related("started_by", "approved_by")[
-            :RUNS_SHOWN
-        ]
-    )
+    runs = list(account.runs.select_related("started_by", "approved_by").only(*RUN_SHOWN)[:RUNS_SHOWN])
     latest = runs[0] if runs else None
     steps = list(latest.steps.all()) if latest else []
     readings = list(RegionReading.objects.filter(account=account))
@@ -72,10 +75,15 @@ def page_of(summary: AccountSummary) -> AccountPage:
         skipped=tuple(row for row in regions if row.state == RegionState.SKIPPED),
         read_at=max((reading.read_at for reading in readings), default=None),
         stacks=_stacks(steps, readings),
-        people=list(Ownership.objects.filter(account=account).select_related("user").order_by("pk")),
+        people=list(
+            Ownership.objects.filter(account=account)
+            .select_related("user")
+            .only("role", "user__email")
+            .order_by("pk")
+        ),
         grants=list(
-            account.grants.defer("sealed")
-            .select_related("handed_over_by")
+            account.grants.select_related("handed_over_by")
+            .only(*GRANT_SHOWN)
             .order_by("-handed_over_at")[:GRANTS_SHOWN]
         ),
     )

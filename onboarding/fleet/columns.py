@@ -7,12 +7,14 @@ most of the page's time.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from html import escape
 
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import remedies
@@ -78,6 +80,11 @@ def _looked_after(summary: AccountSummary) -> str:
     return escape(assignment.user.email) if assignment else "–"
 
 
+# Of a summary, what a row of any columns shows or is sorted by.
+LISTED = (
+    "number", "name", "owner_email", "state", "blocked_on", "since", "remedy", "moved_at",
+    "blueprint_version", "blueprint_digest", "regions_enabled", "regions_covered", "regions_uncovered",
+)  # fmt: skip
 # What these show lies beside the account, and is read for a page only where they are chosen.
 BESIDE = {"tags": "account__tags", "assigned": "account__assignment__user"}
 
@@ -123,6 +130,12 @@ def rows_of(summaries: Sequence[AccountSummary], columns: Sequence[Column]) -> S
 
 
 def remedy_title(code: str) -> str:
+    """Put together once for each language: the same few stand in the rows of every page."""
+    return _remedy_title(code if code in remedies.REMEDIES else "", get_language() or "")
+
+
+@cache
+def _remedy_title(code: str, _language: str) -> str:
     return str(remedies.REMEDIES.get(code, remedies.UNKNOWN).title)
 
 

@@ -6,6 +6,7 @@ A number on a page links to the list of exactly the accounts it counts: both are
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -101,8 +102,9 @@ class Filters:
 
     def as_query(self, kept: Iterable[tuple[str, str]] = (), **more: str) -> str:
         """As an address says it: "?state=failed", or "" for all accounts. With what else it carries."""
-        pairs = [*self.as_pairs(), *kept, *((name, value) for name, value in more.items() if value)]
-        return f"?{urlencode(pairs)}" if pairs else ""
+        own = _query_of(self)
+        pairs = [*kept, *((name, value) for name, value in more.items() if value)]
+        return "?" + "&".join([*([own] if own else []), urlencode(pairs)]) if pairs else own and f"?{own}"
 
     def but(self, **changed: Any) -> Self:
         return replace(self, **changed)
@@ -154,6 +156,12 @@ class Filters:
         else:
             readings = readings.filter(state=wanted)
         return summaries.filter(Exists(readings))
+
+
+@lru_cache(maxsize=1024)
+def _query_of(filters: Filters) -> str:
+    """The overview and the failures write dozens of addresses, each time the same."""
+    return urlencode(filters.as_pairs())
 
 
 def _word(query: Mapping[str, str], name: str) -> str:

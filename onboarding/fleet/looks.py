@@ -31,6 +31,8 @@ REGION_LOOKS: Mapping[str, tuple[str, str]] = {
     RegionState.SKIPPED: ("skipped", "–"),
 }
 
+# Both by the language they are in.
+_words: dict[tuple[str, str], str] = {}
 _made: dict[tuple[str, str], SafeString] = {}
 
 
@@ -51,4 +53,9 @@ def state_chip(state: str) -> SafeString:
 
 
 def blocked_word(blocked_on: str) -> str:
-    return str(BlockedOn(blocked_on).label) if blocked_on in BlockedOn.values else blocked_on
+    if blocked_on not in BlockedOn.values:
+        return blocked_on
+    key = (get_language() or "", blocked_on)
+    if key not in _words:
+        _words[key] = str(BlockedOn(blocked_on).label)
+    return _words[key]

@@ -4,20 +4,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.charts import CoverageChart, coverage_chart
 from onboarding.fleet.clusters import Cluster, clusters_of
-from onboarding.fleet.figures import Entry, Figure, figure, list_of, share, tally
+from onboarding.fleet.figures import Entry, Figure, figure, lengths_of, list_of, share, tally
 from onboarding.fleet.filters import CoverageIs, Filters
+from onboarding.fleet.table import plain_rows
 from onboarding.models import AccountSummary, FleetDay
 from onboarding.models.summary import AccountSummaryQuerySet
 from onboarding.states import AccountState, BlockedOn
 
 BROKEN = (AccountState.FAILED, AccountState.PARTLY)
 LINES = 6
+# Of a summary, what the lines of the overview show.
+SHOWN = ("number", "name", "owner_email", "state", "since", "remedy", "moved_at")
 # How long owners have been waited for: more than, and at most, so many days.
 _AGES = ((None, 7), (7, 30), (30, 90), (90, None))
 
@@ -61,17 +64,17 @@ class Overview:
 
 
 def overview_of(summaries: AccountSummaryQuerySet, now: datetime) -> Overview:
-    """Seven questions, whatever the fleet's size."""
+    """Six questions, whatever the fleet's size."""
     entries = tally()
-    lean = summaries.defer("search", "regions")
+    lean = plain_rows(summaries, SHOWN)
     accounts = sum(entry.accounts for entry in entries)
     verified = _accounts(entries, state=AccountState.VERIFIED)
     enabled = sum(entry.regions_enabled for entry in entries)
     covered = sum(entry.regions_covered for entry in entries)
-    broken = summaries.filter(state__in=BROKEN, since__gte=now - timedelta(days=7)).aggregate(
-        day=Count("pk", filter=Q(since__gte=now - timedelta(days=1))), week=Count("pk")
-    )
+    broken = [Filters(state=BROKEN, within=1), Filters(state=BROKEN, within=7)]
     waiting = Filters(blocked=(BlockedOn.OWNER,))
+    aged = [waiting.but(over=over, within=within) for over, within in _AGES]
+    broke_in_a_day, broke_in_a_week, *ages = lengths_of([*broken, *aged], now)
     return Overview(
         accounts=figure(accounts, Filters()),
         verified=figure(verified, Filters(state=(AccountState.VERIFIED,))),
@@ -90,10 +93,10 @@ def overview_of(summaries: AccountSummaryQuerySet, now: datetime) -> Overview:
             Filters(state=(AccountState.NO_OWNER,)),
         ),
         owners=figure(_accounts(entries, blocked_on=BlockedOn.OWNER), waiting),
-        broke_in_a_day=figure(broken["day"], Filters(state=BROKEN, within=1)),
-        broke_in_a_week=figure(broken["week"], Filters(state=BROKEN, within=7)),
+        broke_in_a_day=broke_in_a_day,
+        broke_in_a_week=broke_in_a_week,
         states=tuple(_state_line(entries, state, accounts) for state in AccountState),
-        ages=_ages(summaries, now),
+        ages=_ages(ages),
         clusters=[each for each in clusters_of(entries) if each.who == BlockedOn.INFOSEC][:LINES],
         broken=list(lean.filter(state__in=BROKEN).order_by("-since", "number")[:LINES]),
         waiting=list(lean.filter(blocked_on=BlockedOn.OWNER).order_by("since", "number")[:LINES]),
@@ -121,35 +124,12 @@ def _state_line(entries: Iterable[Entry], state: AccountState, accounts: int) ->
     return StateLine(state, figure(number, Filters(state=(state,))), share(number, accounts))
 
 
-def _ages(summaries: AccountSummaryQuerySet, now: datetime) -> tuple[AgeLine, ...]:
-    counts = {
-        str(place): Count("pk", filter=_of_age(over, within, now))
-        for place, (over, within) in enumerate(_AGES)
-    }
-    found = summaries.filter(blocked_on=BlockedOn.OWNER).aggregate(
-        **{f"age{name}": count for name, count in counts.items()}
-    )
-    most = max(found.values())
+def _ages(figures: Sequence[Figure]) -> tuple[AgeLine, ...]:
+    most = max(each.number for each in figures)
     return tuple(
-        AgeLine(
-            words=_age_words(over, within),
-            figure=figure(
-                found[f"age{place}"], Filters(blocked=(BlockedOn.OWNER,), over=over, within=within)
-            ),
-            percent=share(found[f"age{place}"], most),
-        )
-        for place, (over, within) in enumerate(_AGES)
+        AgeLine(words=_age_words(over, within), figure=each, percent=share(each.number, most))
+        for (over, within), each in zip(_AGES, figures, strict=True)
     )
-
-
-def _of_age(over: int | None, within: int | None, now: datetime) -> Q:
-    """As `Filters` says it."""
-    bounds = Q()
-    if over is not None:
-        bounds &= Q(since__lt=now - timedelta(days=over))
-    if within is not None:
-        bounds &= Q(since__gte=now - timedelta(days=within))
-    return bounds
 
 
 def _age_words(over: int | None, within: int | None) -> str:

@@ -7,15 +7,14 @@ rows that come or go meanwhile make none appear twice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.fleet.filters import Filters
+from onboarding.fleet.filters import CoverageIs, Filters
 from onboarding.models import AccountSummary
-from onboarding.models.standing import SUMS
 from onboarding.models.summary import AccountSummaryQuerySet, Tally
 
 ROWS_PER_PAGE = 100
@@ -64,6 +63,11 @@ class Page:
     before: str
 
 
+def plain_rows(summaries: AccountSummaryQuerySet, fields: Sequence[str]) -> AccountSummaryQuerySet:
+    """The same summaries with these of their fields alone: a hundred cost half of what whole objects do."""
+    return cast("AccountSummaryQuerySet", summaries.values_list(*fields, named=True))
+
+
 def page_of(
     summaries: AccountSummaryQuerySet,
     sort: Sort,
@@ -101,9 +105,14 @@ def count_of(filters: Filters, summaries: AccountSummaryQuerySet) -> Count:
     return Count(min(found, COUNT_AT_MOST), is_more=found > COUNT_AT_MOST)
 
 
+_COUNTED: Mapping[CoverageIs | None, str] = {None: "accounts", CoverageIs.UNCOVERED: "with_uncovered"}
+
+
 def _kept(filters: Filters) -> int | None:
     """The tally knows states, who is waited for, remedies, and whether a region is uncovered."""
     if filters.but(state=(), blocked=(), remedy="", coverage=None) != Filters():
+        return None
+    if filters.coverage not in _COUNTED:
         return None
     rows = Tally.objects.all()
     if filters.state:
@@ -112,14 +121,7 @@ def _kept(filters: Filters) -> int | None:
         rows = rows.filter(blocked_on__in=filters.blocked)
     if filters.remedy:
         rows = rows.filter(remedy=filters.remedy)
-    sums = rows.aggregate(**{name: Sum(name, default=0) for name in SUMS})
-    match filters.coverage:
-        case None:
-            return int(sums["accounts"])
-        case "uncovered":
-            return int(sums["with_uncovered"])
-        case _:
-            return None
+    return int(rows.aggregate(kept=Sum(_COUNTED[filters.coverage]))["kept"] or 0)
 
 
 def _beyond(field: str, cursor: tuple[Any, str], *, is_descending: bool) -> Q:

@@ -42,11 +42,14 @@ def with_names(remedy: Remedy, names: Mapping[str, str]) -> Remedy:
 
 
 def _fill(words: Words, names: Mapping[str, str]) -> str:
+    text = str(words)
+    # Only those that stand in it: a page fills dozens of sentences, and most have none.
     phrases = {
         name: str(named) % names[name] if names.get(name) else str(unnamed)
         for name, (named, unnamed) in _PHRASES.items()
+        if f"%({name})s" in text
     }
-    return capfirst(str(words) % phrases)
+    return capfirst(text % phrases)
 
 
 _filled: Any = lazy(_fill, str)

@@ -7,9 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from onboarding.fleet.columns import BESIDE, COLUMNS, DEFAULT_COLUMNS, chosen_columns, rows_of
+from onboarding.fleet.columns import BESIDE, COLUMNS, DEFAULT_COLUMNS, LISTED, chosen_columns, rows_of
 from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
-from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of
+from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
 from onboarding.fleet.words import filter_words
 from onboarding.models import AccountSummary, SavedView
 from onboarding.models.people import STARTS_WORK_AGAIN
@@ -27,9 +27,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
     columns = chosen_columns(request.GET.getlist("column"))
     wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
     beside = [BESIDE[column.word] for column in columns if column.word in BESIDE]
-    shown = wanted.select_related("account").prefetch_related(*beside) if beside else wanted
+    whole = wanted.select_related("account").prefetch_related(*beside).defer("search", "regions")
     page = page_of(
-        shown.defer("search", "regions"),
+        whole if beside else plain_rows(wanted, LISTED),
         sort,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
@@ -56,7 +56,9 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "everything": reverse("fleet-accounts"),
         "may_act": role in STARTS_WORK_AGAIN,
         "colleagues": colleagues(),
-        "views": SavedView.objects.offered_to(user.pk).select_related("owner"),
+        "views": SavedView.objects.offered_to(user.pk)
+        .select_related("owner")
+        .only("name", "query", "owner__email"),
         "map": reverse("fleet-map") + filters.as_query(),
         "csv": reverse("fleet-accounts-csv") + filters.as_query(),
         "json": reverse("fleet-accounts-json") + filters.as_query(),

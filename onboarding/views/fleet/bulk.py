@@ -1,7 +1,6 @@
 """Acts on accounts from infosec's pages: on many selected ones, on one, and on the views of the list."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from onboarding.fleet.columns import DEFAULT_COLUMNS, chosen_columns
+from onboarding.fleet.export import csv_parts
 from onboarding.fleet.filters import Filters
 from onboarding.fleet.table import DEFAULT_SORT, SORTS
 from onboarding.models import AccountSummary, BatchKind
@@ -24,21 +24,6 @@ from onboarding.services import bulk as bulk_acts
 from onboarding.services import desk, reminders
 from onboarding.services.refusals import Refused
 from onboarding.views.access import infosec, operator, visible_account
-from onboarding.views.batches import Echo, harmless
-
-EXPORTED = (
-    "number",
-    "name",
-    "owner_email",
-    "state",
-    "since",
-    "blocked_on",
-    "remedy",
-    "regions_covered",
-    "regions_enabled",
-    "blueprint_version",
-    "blueprint_digest",
-)
 
 
 @login_required
@@ -136,17 +121,10 @@ def _chosen(request: HttpRequest, user: User, query: str) -> AccountSummaryQuery
 
 def _export(chosen: AccountSummaryQuerySet) -> StreamingHttpResponse:
     return StreamingHttpResponse(
-        _rows(chosen),
+        csv_parts(chosen),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="accounts.csv"'},
     )
-
-
-def _rows(chosen: AccountSummaryQuerySet) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    yield writer.writerow(EXPORTED)
-    for row in chosen.order_by("number").values_list(*EXPORTED).iterator(chunk_size=1000):
-        yield writer.writerow([harmless(str(cell)) for cell in row])
 
 
 def _id(text: str) -> int | None:

@@ -7,9 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from onboarding.fleet.columns import LISTED
 from onboarding.fleet.coverage_map import legend, map_of
 from onboarding.fleet.filters import CoverageIs, Filters
-from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of
+from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
 from onboarding.fleet.words import filter_words
 from onboarding.models import AccountSummary
 from onboarding.states import AccountState
@@ -24,7 +25,10 @@ def coverage_map(request: HttpRequest) -> HttpResponse:
     sort = SORTS.get(request.GET.get("sort", ""), DEFAULT_SORT)
     wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
     page = page_of(
-        wanted.defer("search"), sort, after=request.GET.get("after", ""), before=request.GET.get("before", "")
+        plain_rows(wanted, (*LISTED, "regions")),
+        sort,
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
     )
     columns, rows = map_of(page.rows)
     kept = [("sort", sort.word)] if sort is not DEFAULT_SORT else []
