@@ -140,16 +140,18 @@ def needs_of(
     home_region: str = "",
     old_stack_ids: Sequence[str] = (),
     extra_resources: Sequence[tuple[str, str]] = (),
+    instance_profiles: Sequence[str] = (),
 ) -> tuple[Need, ...]:
     """Everything the job may need in `account`, stage by stage.
 
     `old_stack_ids` are the stacks to be removed; before the survey has found them any stack may be one.
-    `extra_resources`, as (type, physical id), are to be deleted with them.
+    `extra_resources`, as (type, physical id), are to be deleted with them; `instance_profiles` are those that
+    an old role is in: any may be one while none is named.
     """
     place = _Place(company, account, home_region or company.home.regions[0])
     return (
         *_survey(place),
-        *_removal(place, old_stack_ids, extra_resources),
+        *_removal(place, old_stack_ids, extra_resources, instance_profiles),
         *_roles(place),
         *_trails(place),
     )
@@ -268,7 +270,10 @@ def _survey(place: _Place) -> list[Need]:
 
 
 def _removal(
-    place: _Place, old_stack_ids: Sequence[str], extra_resources: Sequence[tuple[str, str]]
+    place: _Place,
+    old_stack_ids: Sequence[str],
+    extra_resources: Sequence[tuple[str, str]],
+    instance_profiles: Sequence[str],
 ) -> list[Need]:
     old = place.company.old
     roles = tuple(place.role(old_role_pattern(each)) for each in old.role_logical_ids)
@@ -296,13 +301,17 @@ def _removal(
             )
         )
         found.append(Need("ReadRoles", Stage.REMOVE, _READ_PROFILES, (place.role("*"),), role_samples))
-    return [*found, *_consented_removal(place, old_stack_ids, extra_resources, roles, role_samples)]
+    consented = _consented_removal(
+        place, old_stack_ids, extra_resources, instance_profiles, roles, role_samples
+    )
+    return [*found, *consented]
 
 
 def _consented_removal(
     place: _Place,
     old_stack_ids: Sequence[str],
     extra_resources: Sequence[tuple[str, str]],
+    instance_profiles: Sequence[str],
     roles: tuple[str, ...],
     role_samples: tuple[str, ...],
 ) -> list[Need]:
@@ -332,12 +341,14 @@ def _consented_removal(
             )
         )
         profiles = f"arn:aws:iam::{place.account}:instance-profile/"
+        # By name alone it isn't known whether a path stands before it.
+        named = tuple(f"{profiles}{path}{name}" for name in instance_profiles for path in ("", "*/"))
         found.append(
             Need(
                 "TakeOutOfInstanceProfiles",
                 Stage.REMOVE,
                 ("iam:RemoveRoleFromInstanceProfile",),
-                (f"{profiles}*",),
+                named or (f"{profiles}*",),
                 (f"{profiles}any",),
                 after="old_role_attachments",
             )

@@ -14,6 +14,7 @@ from onboarding.needs import SIMULATING, Need, Statement, needs_of
 from onboarding.states import Stage
 
 LONGEST_POLICY = 2_048
+MOST_PROFILES_NAMED = 3
 
 # What reading may take, everywhere: shorter than the list of what it does take, and harmless.
 _READ: Statement = {
@@ -50,17 +51,21 @@ def session_policy(
     regions: Collection[str] = (),
     consented: Collection[str] = (),
     extra_resources: Sequence[tuple[str, str]] = (),
+    instance_profiles: Sequence[str] = (),
 ) -> str:
     """The session policy, as JSON, for one stage's work in the owner's account.
 
     `stack_ids` are the old stacks that may be removed; `regions` those in which the stage has steps, of which
     only home regions matter. `consented` are the codes of the questions that the owner has answered with a
-    yes, `extra_resources` what they let go with an old stack, as (type, physical id). The survey may
-    also ask what the role may do; the others only read.
+    yes, `extra_resources` what they let go with an old stack, as (type, physical id), and `instance_profiles`
+    those that an old role may be taken out of. The survey may also ask what the role may do; the others only
+    read.
     """
     match stage:
         case Stage.REMOVE if stack_ids:
-            return _removal(company, account, stack_ids, consented, extra_resources)
+            # So many that the policy had no room for their names don't occur, but must not stop the job.
+            profiles = instance_profiles if len(instance_profiles) <= MOST_PROFILES_NAMED else ()
+            return _removal(company, account, stack_ids, consented, extra_resources, profiles)
         case Stage.ROLES | Stage.TRAILS:
             home = [region for region in company.home.regions if region in regions] or company.home.regions
             needed = (need for need in needs_of(company, account) if need.stage == stage)
@@ -124,11 +129,14 @@ def _removal(
     stack_ids: Sequence[str],
     consented: Collection[str],
     extra_resources: Sequence[tuple[str, str]],
+    instance_profiles: Sequence[str],
 ) -> str:
     """Exact stack ids while they fit; then names in their regions; then names anywhere."""
     needed = [
         need
-        for need in needs_of(company, account, extra_resources=extra_resources)
+        for need in needs_of(
+            company, account, extra_resources=extra_resources, instance_profiles=instance_profiles
+        )
         if need.stage == Stage.REMOVE and (not need.after or need.after in consented)
     ]
     on_stacks = ["cloudformation:DeleteStack"]

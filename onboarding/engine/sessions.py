@@ -22,7 +22,7 @@ from onboarding.aws.session import AwsSession, Cloud, assume_role, own_session, 
 from onboarding.credentials import RoleHandOver, TemporaryCredentials
 from onboarding.engine import answers, grants
 from onboarding.models import Grant, Run
-from onboarding.planning import Plan, resources_let_go
+from onboarding.planning import Plan, profiles_let_go, resources_let_go
 from onboarding.states import FailureKind, Stage
 
 # Assumed again this long before it ends, so that no request is sent with a session that ends under way.
@@ -138,6 +138,7 @@ def _policy(run: Run, stage: Stage) -> str:
         regions=sorted({step.region for step in steps if step.region}),
         consented={question.code for question in consented},
         extra_resources=resources_let_go(consented),
+        instance_profiles=profiles_let_go(consented),
     )
 
 

@@ -111,6 +111,13 @@ def resources_let_go(consented: Iterable[Question]) -> list[tuple[str, str]]:
     ]
 
 
+def profiles_let_go(consented: Iterable[Question]) -> list[str]:
+    """The instance profiles that old roles may be taken out of, by these answers."""
+    return sorted(
+        {str(name) for question in consented for name in question.fields.get("instance_profiles", ())}
+    )
+
+
 def version_of(questions: Iterable[Question], answers: Mapping[str, str]) -> str:
     """What a form was made from: another set of questions, or another answer, is another version."""
     asked = [(question.key, list(question.options), question.answer_in(answers)) for question in questions]

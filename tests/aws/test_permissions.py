@@ -63,6 +63,23 @@ def test_only_the_approved_old_stacks_may_be_deleted(company: Company) -> None:
     assert resources_for(nothing, "cloudformation:DeleteStack") == []
 
 
+def test_only_the_instance_profiles_that_were_asked_about_lose_their_role(company: Company) -> None:
+    action = "iam:RemoveRoleFromInstanceProfile"
+
+    def may_change(profiles: list[str], **consented: Any) -> list[str]:
+        policy = permissions.session_policy(
+            Stage.REMOVE, company, ACCOUNT, stack_ids=[stack_id(1)], instance_profiles=profiles, **consented
+        )
+        assert len(policy) <= permissions.LONGEST_POLICY
+        return resources_for(policy, action)
+
+    assert may_change(["web"]) == [], "nobody agreed to it"
+    prefix = f"arn:aws:iam::{ACCOUNT}:instance-profile/"
+    agreed = {"consented": ["old_role_attachments"]}
+    assert may_change(["web"], **agreed) == [f"{prefix}web", f"{prefix}*/web"]
+    assert may_change([f"web-{n}" + "x" * 120 for n in range(3)], **agreed) != [f"{prefix}*"]
+
+
 def test_many_old_stacks_are_named_without_their_ids(company: Company) -> None:
     policy = permissions.session_policy(
         Stage.REMOVE, company, ACCOUNT, stack_ids=[stack_id(n) for n in range(15)]
