@@ -4,9 +4,9 @@ Its documented REST API (https://bugzilla.readthedocs.io/en/latest/api/core/v1/c
 `GET /rest/bug/ID/comment?new_since=…` answers the comments, `POST /rest/bug/ID/comment` adds one; the API
 key goes in the header X-BUGZILLA-API-KEY and never into an address. Errors are JSON: `{"error": true, …}`.
 
-Before each attempt the comments are looked through for this run's page: an answer that was lost, or a worker
-that died, makes no second comment. What the API leaves open: a request that we gave up on and that Bugzilla
-carries out more than a minute later.
+Before each attempt the comments are looked through for the one on this run: an answer that was lost, or a
+worker that died, makes no second comment. What the API leaves open: a request that we gave up on and that
+Bugzilla carries out more than a minute later.
 
 Requests go to the address of the company's file alone; no redirect is followed.
 """
@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 
 from onboarding.models import Notice
-from onboarding.notices.comment import comment_on, run_url
+from onboarding.notices.comment import comment_on, is_in
 from onboarding.notices.trouble import NotDelivered
 from onboarding.tickets import bug_number
 
@@ -48,17 +48,17 @@ def post(notice: Notice) -> None:
         raise NotDelivered("no_api_key")
     comments = f"/rest/bug/{number}/comment"
     since = (notice.written_at - _CLOCKS_DIFFER_BY).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if run_url(notice.run) in _texts(_ask("GET", f"{comments}?{urlencode({'new_since': since})}"), number):
+    if is_in(notice.run, _texts(_ask("GET", f"{comments}?{urlencode({'new_since': since})}"), number)):
         return
     answer = _ask("POST", comments, {"comment": comment_on(notice.run, notice.run.steps.all())})
     if not isinstance(answer.get("id"), int):
         raise NotDelivered("unreadable")
 
 
-def _texts(answer: Mapping[str, Any], number: int) -> str:
-    """The texts of all comments, one after another."""
+def _texts(answer: Mapping[str, Any], number: int) -> list[str]:
+    """The texts of all comments."""
     try:
-        return "\n".join(str(comment["text"]) for comment in answer["bugs"][str(number)]["comments"])
+        return [str(comment["text"]) for comment in answer["bugs"][str(number)]["comments"]]
     except (KeyError, TypeError):
         raise NotDelivered("unreadable") from None
 

@@ -24,8 +24,18 @@ _ROLES = {
 
 
 def run_url(run: Run) -> str:
-    """The run's page. Stands in its comment, which is known by it again."""
+    """The run's page."""
     return urljoin(f"{settings.PUBLIC_URL}/", reverse("run", args=[run.pk]))
+
+
+def is_in(run: Run, texts: Iterable[str]) -> bool:
+    """Whether one of these is the comment on this run: by its last words, which don't change.
+
+    By the run's address alone it isn't known again: anybody may have pasted that into the ticket.
+    """
+    with translation.override(settings.LANGUAGE_CODE):
+        ending = _proof(run)
+    return any(" ".join(text.split()).endswith(ending) for text in texts)
 
 
 def comment_on(run: Run, steps: Iterable[Step]) -> str:
@@ -76,8 +86,12 @@ def _ending(run: Run, done: Sequence[Step]) -> str:
         for step in done
         if step.kind == StepKind.REMOVE_STACK
     ]
+    return "\n".join([*gone, _proof(run)])
+
+
+def _proof(run: Run) -> str:
     at = run.finished_at
     proof = _("Verified from outside, through the new audit role, on %(day)s (UTC). What was proven:") % {
         "day": at.strftime("%Y-%m-%d %H:%M") if at else "?"
     }
-    return "\n".join([*gone, f"{proof} {run_url(run)}"])
+    return f"{proof} {run_url(run)}"

@@ -12,7 +12,7 @@ from onboarding.company import TicketSettings
 from onboarding.models import AwsAccount, Notice, NoticeOutcome, Run, Step
 from onboarding.notices import bugzilla as client
 from onboarding.notices import outbox
-from onboarding.notices.comment import comment_on
+from onboarding.notices.comment import comment_on, run_url
 from onboarding.states import Goal, RunStatus, Stage, StepKind, StepStatus
 from tests.notices.bugzilla_server import (
     BUG,
@@ -116,6 +116,17 @@ def test_another_runs_comment_is_not_taken_for_this_ones(bugzilla: Bugzilla, ver
     bugzilla.comments.append(f"Both stacks are in place. {verified.account.number} /runs/another/")
     assert tell_later().outcome == NoticeOutcome.SENT
     assert len(bugzilla.comments) == 2
+
+
+def test_who_pastes_the_runs_address_into_the_ticket_keeps_no_comment_from_it(
+    bugzilla: Bugzilla, verified: Run
+) -> None:
+    bugzilla.comments += [
+        run_url(verified),
+        f"See {run_url(verified)} (What was proven: {run_url(verified)})",
+    ]
+    assert tell_later().outcome == NoticeOutcome.SENT
+    assert posts(bugzilla) == 1
 
 
 def test_a_server_in_trouble_is_asked_again_later(bugzilla: Bugzilla, verified: Run) -> None:
