@@ -6,14 +6,17 @@ from outside, as after any other run.
 """
 
 from collections.abc import Collection
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import wake
-from onboarding.models import AwsAccount, Run
+from onboarding.models import AwsAccount, Event, Run, Step
 from onboarding.models.history import move_run, move_step, record
 from onboarding.models.stages import lay_out_by_hand, open_for_a_person
 from onboarding.services.hand_over import RunInProgress, check_role_arn
@@ -26,10 +29,23 @@ TICKS = ("old", "roles", "trails")
 
 _CHOICE = "by_hand"
 
+# Each takes room in the log storage's policies, before anybody has proven that the account is theirs.
+MOST_UNPROVEN, UNPROVEN_WITHIN = 20, timedelta(days=1)
+
 
 class NotAHome(Refused):
     def __init__(self) -> None:
         super().__init__("not_a_home", _("The stacks can’t live in this region."))
+
+
+class TooManyUnproven(Refused):
+    """Nothing has shown yet that the accounts begun before are this person's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too_many_unproven",
+            _("You have begun many accounts by hand today. Have those verified first, or go on tomorrow."),
+        )
 
 
 class NotWaiting(Refused):
@@ -42,7 +58,7 @@ class NotWaiting(Refused):
 def begin(user: User, account: AwsAccount, home_region: str) -> Run:
     """Have the account admitted, and then wait for its owner; again, has no effect.
 
-    Raises NotOwner, NotAHome, RunInProgress.
+    Raises NotOwner, NotAHome, RunInProgress, TooManyUnproven.
     """
     demand_ownership(user, account)
     if home_region not in settings.COMPANY.home.regions:
@@ -57,6 +73,8 @@ def begin(user: User, account: AwsAccount, home_region: str) -> Run:
             return run
         elif run.status != RunStatus.DRAFT:
             raise RunInProgress(_("A job for this account is already running."))
+        if _unproven(user, account) >= MOST_UNPROVEN:
+            raise TooManyUnproven
         lay_out_by_hand(run, settings.COMPANY.roles.stack_name)
         record(run.pk, "owner.note", choice=_CHOICE, done="begin", by_id=user.pk)
         move_run(
@@ -71,6 +89,21 @@ def begin(user: User, account: AwsAccount, home_region: str) -> Run:
         open_for_a_person(run, Stage.ADMIT)
         wake.wake(run.pk)
     return run
+
+
+def _unproven(user: User, account: AwsAccount) -> int:
+    """How many other accounts of theirs were begun lately and not yet seen through a role in them."""
+    seen = Step.objects.filter(run=OuterRef("run_id"), kind=StepKind.VERIFY_ROLES, status=StepStatus.FINISHED)
+    begun = Event.objects.filter(
+        run__account__ownerships__user=user,
+        kind="owner.note",
+        data__choice=_CHOICE,
+        data__done="begin",
+        data__by_id=user.pk,
+        at__gt=timezone.now() - UNPROVEN_WITHIN,
+    )
+    others = begun.exclude(run__account=account).exclude(Exists(seen))
+    return others.values("run__account").distinct().count()
 
 
 def tick(user: User, run: Run, ticked: Collection[str]) -> None:

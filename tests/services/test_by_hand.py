@@ -4,11 +4,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from onboarding.models import AuditRecord, AwsAccount, Run
-from onboarding.models.history import move_run
+from onboarding.models.history import move_run, move_step
 from onboarding.services import by_hand
+from onboarding.services.accounts import register
+from onboarding.services.cancelling import cancel
 from onboarding.services.hand_over import HandOverRefused, RunInProgress, hand_over_role
 from onboarding.services.refusals import NotOwner
-from onboarding.states import RunStatus, StepKind
+from onboarding.states import RunStatus, StepKind, StepStatus
 from tests.services.conftest import NUMBER, ROLE_ARN
 
 AUDIT_ROLE = f"arn:aws:iam::{NUMBER}:role/InfosecClientRoles-SecurityAuditRole-ABC"
@@ -38,6 +40,28 @@ def test_only_an_owner_chooses_and_only_a_home_region(
     with pytest.raises(by_hand.NotAHome):
         by_hand.begin(owner, account, "eu-west-1")
     assert not account.runs.exists()
+
+
+def test_who_proves_nothing_has_only_so_many_accounts_admitted_a_day(
+    owner: User, account: AwsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_hand, "MOST_UNPROVEN", 2)
+    runs = [
+        by_hand.begin(
+            owner,
+            register(owner, number=f"{n:012}", name="Mine?", contact_email="o@example.org"),
+            "us-west-2",
+        )
+        for n in (1, 2)
+    ]
+    # Given up, it has been admitted all the same.
+    cancel(owner, runs[0])
+    with pytest.raises(by_hand.TooManyUnproven):
+        by_hand.begin(owner, account, "us-west-2")
+    assert not account.runs.exists()
+    roles = runs[1].steps.get(kind=StepKind.VERIFY_ROLES)
+    assert move_step(roles, StepStatus.FINISHED)
+    assert by_hand.begin(owner, account, "us-west-2").is_by_hand
 
 
 def test_a_run_at_work_is_left_alone(owner: User, account: AwsAccount, surveying: Run) -> None:
