@@ -56,8 +56,11 @@ class Gatekeeper(MiddlewareMixin):
                 return None
 
 
-def passed_second_factor(request: HttpRequest) -> bool:
-    """Whether this session proved one: the user's own, or the identity provider's by its own word."""
+def passed_second_factor(request: HttpRequest, *, has_factor: bool | None = None) -> bool:
+    """Whether this session proved one: the user's own, or the identity provider's by its own word.
+
+    `has_factor`, if the caller has just asked the database: whether the user has any of their own.
+    """
     user = request.user
     if not user.is_authenticated:
         return False
@@ -65,7 +68,7 @@ def passed_second_factor(request: HttpRequest) -> bool:
         return True
     proven = any(record.get("method") == "mfa" for record in get_authentication_records(request, user))
     # A factor that was taken away since proves nothing any more.
-    return proven and is_mfa_enabled(user)
+    return proven and (is_mfa_enabled(user) if has_factor is None else has_factor)
 
 
 def marked(request: HttpRequest, user: AnyUser) -> AnyUser:

@@ -59,6 +59,16 @@ def role_of(user: "AbstractBaseUser | AnonymousUser") -> StaffRole | None:
     return StaffRole(role) if role else None
 
 
+def role_and_factor_of(user: "AbstractBaseUser | AnonymousUser") -> tuple[StaffRole | None, bool]:
+    """The same, and whether they have a second factor of their own: asked at once."""
+    if not user.is_authenticated or not user.is_active:
+        return None, False
+    found = Member.objects.filter(user_id=user.pk).values_list("role", "user__authenticator")[:1]
+    for role, factor in found:
+        return StaffRole(role), factor is not None
+    return None, False
+
+
 def mark_second_factor(user: "AnyUser", *, passed: bool) -> "AnyUser":
     """Note on this user object, for this request alone, whether its session proved a second factor."""
     user.has_second_factor = passed  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ from onboarding.middleware.gatekeeper import (
     passed_second_factor,
 )
 from onboarding.models import AwsAccount, Run, StaffRole
-from onboarding.models.people import STARTS_WORK_AGAIN, mark_infosec, role_of
+from onboarding.models.people import STARTS_WORK_AGAIN, mark_infosec, role_and_factor_of, role_of
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -34,10 +34,10 @@ def viewer(request: HttpRequest) -> User:
 def infosec_member(request: HttpRequest) -> tuple[User, StaffRole]:
     """Somebody of infosec, marked, and their role. 404 for everybody else; raises SecondFactorNeeded."""
     user = signed_in(request)
-    role = role_of(user)
+    role, has_factor = role_and_factor_of(user)
     if role is None:
         raise Http404
-    if not passed_second_factor(request):
+    if not passed_second_factor(request, has_factor=has_factor):
         raise SecondFactorNeeded
     return mark_infosec(user), role
 
