@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from gzip import decompress
 
 import pytest
 from django.contrib.auth.models import User
@@ -249,3 +250,43 @@ def test_an_external_id_is_never_taken_from_a_browser(account: AwsAccount, brows
         browser.get(url, {"external_id": mine})
     account.refresh_from_db()
     assert account.external_id != mine
+
+
+@pytest.mark.parametrize("name", ["hand-over", "hand-over-template", "hand-over-credentials", "by-hand"])
+def test_a_page_with_a_secret_repeats_nothing_of_its_address(
+    name: str, account: AwsAccount, browser: Client
+) -> None:
+    """Else whoever sees how long an encrypted answer is could guess the ExternalId, piece by piece."""
+    guess = "onb-0123456789-guessed"
+    page = browser.get(reverse(name, args=[account.number]), {"x": guess, "next": f"/{guess}"})
+    assert page.status_code == 200
+    assert guess not in page.text
+
+
+def test_two_compressed_answers_to_the_same_question_differ(browser: Client) -> None:
+    """In the form's token, masked anew each time, and in their length by random bytes."""
+    answers = [browser.get(reverse("register"), headers={"Accept-Encoding": "gzip"}) for _ in range(12)]
+    assert {answer.headers["Content-Encoding"] for answer in answers} == {"gzip"}
+    tokens = [
+        re.findall(rb'csrfmiddlewaretoken" value="(\w+)"', decompress(each.content)) for each in answers
+    ]
+    assert len({token for found in tokens for token in found}) == len(
+        [one for each in tokens for one in each]
+    )
+    assert len({len(answer.content) for answer in answers}) > 1
+
+
+def test_choosing_a_language_leads_back_to_where_one_was_and_nowhere_else(browser: Client) -> None:
+    def chosen(referer: str) -> str:
+        form = {"language": "de", "next": "https://evil.example.org/"} if not referer else {"language": "de"}
+        answer = browser.post(reverse("set_language"), form, headers={"Referer": referer})
+        return str(answer.headers["Location"])
+
+    assert chosen("http://testserver/fleet/accounts/?state=failed").endswith("/fleet/accounts/?state=failed")
+    for elsewhere in (
+        "https://evil.example.org/fleet/",
+        "http://testserver.evil.example.org/",
+        "javascript:1",
+        "",
+    ):
+        assert chosen(elsewhere) == "/"
