@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase as fnmatch
 from typing import Any
 
 import pytest
@@ -53,6 +54,19 @@ def resources_for(policy: str, action: str) -> list[str]:
     return [
         each for statement in statements if action in statement["Action"] for each in statement["Resource"]
     ]
+
+
+def test_from_the_auditor_one_gets_into_the_stacks_own_roles_alone(company: Company) -> None:
+    """In whichever account: which one it is, is checked when its owner names the role."""
+    policy = permissions.auditor_policy(company)
+    assert {action for each in json.loads(policy)["Statement"] for action in each["Action"]} == {
+        "sts:AssumeRole"
+    }
+    (pattern,) = resources_for(policy, "sts:AssumeRole")
+    stack_name = company.roles.stack_name
+    assert fnmatch(f"arn:aws:iam::{ACCOUNT}:role/{stack_name}-SecurityAuditRole-ABCDEFGHIJKLM", pattern)
+    for other in (company.portal.handover_role_name, "Admin", f"x/{stack_name}-SecurityAuditRole-A"):
+        assert not fnmatch(f"arn:aws:iam::{ACCOUNT}:role/{other}", pattern), other
 
 
 def test_only_the_approved_old_stacks_may_be_deleted(company: Company) -> None:
