@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from smtplib import SMTPRecipientsRefused
 from urllib.parse import urljoin
 
 from django.conf import settings
@@ -116,13 +117,20 @@ def _send(reminder: Reminder) -> None:
         }
         subject = " ".join(render_to_string("people/mail/reminded_subject.txt", context).split())
         body = render_to_string("people/mail/reminded_body.txt", context)
-        try:
-            for ownership in account.ownerships.select_related("user").exclude(user__email=""):
+        owners = list(account.ownerships.select_related("user").exclude(user__email=""))
+        reached = 0
+        for ownership in owners:
+            try:
                 send_mail(subject, body, None, [ownership.user.email])
-        except OSError as error:
-            logger.warning("reminder.not_sent id=%s error=%s", reminder.pk, type(error).__name__)
-            if reminder.attempts < MOST_ATTEMPTS:
-                return
-            Reminder.objects.filter(pk=reminder.pk).update(due_at=None)
+                reached += 1
+            except OSError as error:
+                logger.warning("reminder.not_sent id=%s error=%s", reminder.pk, type(error).__name__)
+                if not isinstance(error, SMTPRecipientsRefused):
+                    # The server is away, for the others too.
+                    break
+        # Where one was reached it isn't tried again: they would get it once more each time.
+        if owners and not reached:
+            if reminder.attempts >= MOST_ATTEMPTS:
+                Reminder.objects.filter(pk=reminder.pk).update(due_at=None)
             return
     Reminder.objects.filter(pk=reminder.pk).update(due_at=None, sent_at=timezone.now())

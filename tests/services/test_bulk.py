@@ -1,12 +1,15 @@
 """Does an act on many accounts say beforehand to which it applies, and is it done to those, once?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -20,6 +23,8 @@ from onboarding.models import (
     Invitation,
     LineState,
     Member,
+    Ownership,
+    OwnershipRole,
     Reminder,
     Run,
     StaffRole,
@@ -136,6 +141,29 @@ def test_a_reminder_that_could_not_be_sent_is_tried_again_and_then_no_more(
         assert reminders.send_due(timezone.now() + timedelta(hours=attempt)) == 1
     assert reminders.send_due(timezone.now() + timedelta(hours=99)) == 0
     assert Reminder.objects.get().sent_at is None
+
+
+class OneIsGone(EmailBackend):
+    """A mail server that refuses one address."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        if any("gone@example.org" in message.to for message in email_messages):
+            raise SMTPRecipientsRefused({"gone@example.org": (550, b"no such user")})
+        return int(super().send_messages(email_messages))
+
+
+def test_an_owner_who_was_reached_is_not_mailed_again_because_another_is_not(
+    operator: User, fleet: dict[str, AwsAccount], settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.OneIsGone"
+    for name in ("gone", "last"):
+        user = User.objects.create_user(name, f"{name}@example.org")
+        Ownership.objects.create(account=fleet["fresh"], user=user, role=OwnershipRole.CO_OWNER)
+    mail.outbox.clear()
+    reminders.remind(operator, fleet["fresh"])
+    for hours in range(1, 4):
+        reminders.send_due(timezone.now() + timedelta(hours=hours))
+    assert sorted(each.to[0] for each in mail.outbox) == ["last@example.org", "owner@example.org"]
 
 
 def test_starting_again_applies_to_what_has_settled_without_success(
