@@ -46,17 +46,19 @@ def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], SafeSt
         )
         for state, (tone, sign) in REGION_LOOKS.items()
     }
+    # As AWS said them, and the worker stored them.
+    anchors = [(region, escape(region)) for region in regions]
     rows = []
     for summary, read in zip(summaries, states, strict=True):
         url = f"{before}{summary.number}{after}"
         made = []
-        for region in regions:
+        for region, anchor in anchors:
             state = read.get(region)
             if state is None or state not in cells:
                 made.append('<td class="on-map"></td>')
             else:
                 begin, end = cells[state]
-                made.append(f"{begin}{url}#{region}{end}")
+                made.append(f"{begin}{url}#{anchor}{end}")
         name = escape(summary.name)
         rows.append(
             f'<tr><th scope="row"><a href="{url}" title="{summary.number}">{name}</a>'
@@ -64,5 +66,5 @@ def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], SafeSt
             f"{''.join(made)}</tr>"
         )
     columns = [MapColumn(region, place_of(region)) for region in regions]
-    # Numbers, the regions' codes as the worker stored them, words of ours, and names that are escaped.
+    # Numbers, words of ours, and names and regions that are escaped.
     return columns, mark_safe("\n".join(rows))  # noqa: S308

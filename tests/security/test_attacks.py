@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from onboarding.models import AwsAccount, Run
+from onboarding.fleet.coverage_map import map_of
+from onboarding.models import AccountSummary, AwsAccount, Run
 from onboarding.models.history import move_run, record
 from onboarding.observed import Failure
 from onboarding.planning import Plan
@@ -85,6 +86,14 @@ def test_what_aws_says_is_shown_as_text_on_the_page_and_in_its_stream(
     page = browser.get(reverse("run", args=[hostile_run.pk])).text
     assert "&lt;script&gt;" in page
     assert_inert(page)
+
+
+def test_hostile_names_and_regions_are_text_on_the_fleets_map() -> None:
+    region = '"><script>alert(1)</script>'
+    summary = AccountSummary(number="1" * 12, name=HOSTILE, regions=f"{region}:failed")
+    _columns, rows = map_of([summary])
+    assert_inert(rows)
+    assert "&lt;script&gt;" in rows.partition('<td class="on-map')[2]
 
 
 def test_a_line_break_in_a_piece_begins_no_event_of_its_own() -> None:
