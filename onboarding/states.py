@@ -66,6 +66,8 @@ RUN_TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
             RunStatus.PARTLY_DONE,
             RunStatus.FAILED,
             RunStatus.CANCELLING,
+            # An undoing run whose work is done: everything that was created is gone.
+            RunStatus.CANCELLED,
         }
     ),
     RunStatus.NEEDS_ACCESS: frozenset(

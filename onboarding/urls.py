@@ -104,6 +104,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/retry/", acts.retry, name="retry"),
     path("runs/<uuid:run_id>/cancel/", acts.cancel, name="cancel"),
     path("runs/<uuid:run_id>/leave-as-is/", acts.leave_as_is, name="leave-as-is"),
+    path("runs/<uuid:run_id>/undo/", acts.undo, name="undo"),
     path("runs/<uuid:run_id>/events", stream.events, name="events"),
     path("style/", style.style, name="style"),
     path("health/live", health.live, name="health-live"),

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from onboarding.engine import coverage, deadlines, grants, parking, readings
 from onboarding.engine.claims import Work, holding
-from onboarding.models import Run, Step, history
+from onboarding.models import Run, Step, history, undoing
 from onboarding.models.stages import close_all, next_stage, open_stage
 from onboarding.observed import Failure
 from onboarding.states import (
@@ -60,6 +60,9 @@ def go_on(run: Run, settled_stage: Stage) -> None:
     elif status not in {RunStatus.RUNNING, RunStatus.VERIFYING}:
         # Parked while this was looked at: whoever takes the run up again opens what is next.
         return
+    elif run.is_undoing:
+        # What is left is said by another look at the account, and by nothing else.
+        open_stage(run, stage or Stage.SURVEY)
     elif _is_not_admitted(run):
         _stop_before_the_first_write(run)
     elif run.is_by_hand and status == RunStatus.RUNNING and settled_stage == Stage.ADMIT:
@@ -67,7 +70,7 @@ def go_on(run: Run, settled_stage: Stage) -> None:
     elif status == RunStatus.RUNNING and stage in {Stage.VERIFY, None}:
         _leave_the_account(run)
     elif stage is None:
-        _finish(run)
+        finish(run)
     elif stage != settled_stage:
         open_stage(run, stage)
 
@@ -100,7 +103,7 @@ def _leave_the_account(run: Run) -> None:
         ):
             _refuse_verification(run, step, trail.reason_code, failure_from_json(trail.failure))
     if next_stage(run) is None:
-        _finish(run)
+        finish(run)
     else:
         open_stage(run, Stage.VERIFY)
         _let_one_region_go_first(run)
@@ -138,7 +141,7 @@ def _refuse_verification(run: Run, step: Step, reason_code: str, failure: Failur
         readings.mark(run, step.region, RegionState.FAILED, reason_code=reason_code, failure=failure)
 
 
-def _finish(run: Run) -> None:
+def finish(run: Run) -> None:
     """Every step is settled. Whatever isn't finished says why the run isn't either."""
     before = {RunStatus(run.status)}
     open_step = run.steps.exclude(status=StepStatus.FINISHED).order_by("ordinal").first()
@@ -173,10 +176,24 @@ def _finish_verified(run: Run, before: set[RunStatus]) -> None:
 
 
 def _finish_cancelling(run: Run) -> None:
-    """Once nothing is in flight any more: no step begins, the access is destroyed, the run is over."""
+    """Once nothing is in flight any more no step begins. The run is over, unless its owner is asked first."""
     if run.steps.filter(status=StepStatus.WORKING).exists():
         return
     _refuse_unsettled(run, "cancelled_by_owner")
+    if undoing.is_asked(run):
+        # The access is kept until its owner has chosen, or their time is over.
+        close_all(run)
+    else:
+        _end_cancelled(run)
+
+
+def leave_as_is(run: Run) -> None:
+    """Of a run whose owner is asked whether to undo it and hasn't said: nothing is undone."""
+    if undoing.is_asked(run):
+        _end_cancelled(run)
+
+
+def _end_cancelled(run: Run) -> None:
     grants.destroy(run, "cancelled")
     close_all(run)
     history.move_run(
@@ -192,11 +209,11 @@ def _refuse_unsettled(run: Run, reason_code: str) -> None:
 def stop_watching(run: Run) -> None:
     """Give up watching what is still in flight of a run being cancelled: its time is over."""
     _refuse_unsettled(run, "cancelled_by_owner")
-    _finish_cancelling(run)
+    _end_cancelled(run)
 
 
 def stop_verifying(run: Run) -> None:
     """What isn't verified by now isn't verified."""
     for step in run.steps.filter(status__in=UNSETTLED_STEP_STATUSES).order_by("ordinal"):
         _refuse_verification(run, step, "took_too_long", None)
-    _finish(run)
+    finish(run)

@@ -34,6 +34,9 @@ RUN_LIMITS: dict[RunStatus, timedelta] = {
     RunStatus.CANCELLING: timedelta(minutes=90),
 }
 
+# Who has cancelled a run may choose for this long whether what it created is undone.
+UNDO_CHOICE_LIMIT = timedelta(minutes=30)
+
 LONGEST_BACK_OFF_SECONDS = 120.0
 
 # So many faults in a row, and nothing else, and a step has failed: with the back-off after about an hour; of

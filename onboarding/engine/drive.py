@@ -16,7 +16,7 @@ from onboarding.engine import claims, sweeping
 from onboarding.engine.claims import ACTIVE_RUN_STATUSES, Claim
 from onboarding.engine.defects import give_back
 from onboarding.engine.work import Next, work
-from onboarding.models import Run, WorkItem
+from onboarding.models import Run, WorkItem, undoing
 from onboarding.states import RunStatus
 
 THREADS = 12
@@ -45,7 +45,7 @@ def drive(run_id: uuid.UUID, on_change: Callable[[Run], None] | None = None) -> 
             if free:
                 due = claims.claim_due(timezone.now(), free, run_id=run_id)
                 under_way |= {pool.submit(_work, claim) for claim in due}
-            if not under_way and RunStatus(run.status) not in ACTIVE_RUN_STATUSES:
+            if not under_way and (RunStatus(run.status) not in ACTIVE_RUN_STATUSES or undoing.is_asked(run)):
                 return run
             under_way = _pause(under_way, run_id)
 

@@ -98,11 +98,15 @@ def record_answer(
     `place` says whose account it was: the owner's "account", or the "central" side's.
     """
     with holding(work):
-        record_writes(work, step, intent.token, stack=stack, place=place)
+        record_writes(
+            work, step, intent.token, stack=stack, place=place, stack_id=str(fields.get("stack_id", ""))
+        )
         history.move_step(step, StepStatus.WORKING, **fields)
 
 
-def record_writes(work: Work, step: Step, token: str, *, stack: str = "", place: str = "account") -> None:
+def record_writes(
+    work: Work, step: Step, token: str, *, stack: str = "", place: str = "account", stack_id: str = ""
+) -> None:
     """Record what AWS accepted since `answers.forget`. Inside the caller's transaction."""
     for write in answers.writes():
         history.record(
@@ -116,4 +120,5 @@ def record_writes(work: Work, step: Step, token: str, *, stack: str = "", place:
             place=place,
             request_id=write.request_id,
             token=token,
+            **({"stack_id": stack_id} if stack_id else {}),
         )

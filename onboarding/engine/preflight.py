@@ -102,6 +102,12 @@ def for_plan(run: Run, rights: Rights, plan: Plan) -> Rights:
     return replace(rights, judged=tuple(judged))
 
 
+def for_undoing(rights: Rights) -> Rights:
+    """The same for deleting both new stacks, which takes the rights of making them."""
+    stages = {Stage.SURVEY, Stage.ROLES, Stage.TRAILS}
+    return replace(rights, judged=tuple(each for each in rights.judged if each.need.stage in stages))
+
+
 def record(run: Run, rights: Rights) -> None:
     """Tell the owner. Inside the caller's transaction on the run."""
     mendable = [each for each in rights.missing if each.because == Because.ROLE]

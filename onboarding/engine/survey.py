@@ -23,6 +23,7 @@ from onboarding.engine import (
     preflight,
     readings,
     remains,
+    undoing,
 )
 from onboarding.engine.claims import Work, holding, rest
 from onboarding.models import AwsAccount, Run, history, standing
@@ -64,11 +65,7 @@ def look(work: Work, run: Run) -> timedelta | None:
     if (closed := _closed_everywhere(survey)) is not None:
         parking.needs_access(work, remedies.remedy_for(closed, "access").code, closed)
         return None
-    plan = planning.plan(build_blueprint(settings.COMPANY), survey, run.choices)
-    if own := remains.of_run(run, plan):
-        choices = remains.allowed_in(run.choices, own)
-        plan = planning.plan(build_blueprint(settings.COMPANY), survey, choices)
-    rights = preflight.for_plan(run, rights, plan)
+    plan, rights = _planned(run, survey, rights)
     if rights.missing:
         _stop(work, run, rights)
         return None
@@ -76,11 +73,24 @@ def look(work: Work, run: Run) -> timedelta | None:
     with holding(work, run_in=_SURVEYED) as held:
         preflight.record(held, rights)
         _keep(held, survey)
-        if RunStatus(held.status) == RunStatus.SURVEYING:
+        if held.is_undoing and undoing.end_if_over(held, plan):
+            pass
+        elif RunStatus(held.status) == RunStatus.SURVEYING:
             _propose(held, plan)
         else:
             _compare(held, plan)
     return None
+
+
+def _planned(run: Run, survey: AccountSurvey, rights: preflight.Rights) -> tuple[Plan, preflight.Rights]:
+    """What is to be done in the account as it is, and what of the rights for that is missing."""
+    if run.is_undoing:
+        return undoing.plan_of(run, survey), preflight.for_undoing(rights)
+    plan = planning.plan(build_blueprint(settings.COMPANY), survey, run.choices)
+    if own := remains.of_run(run, plan):
+        choices = remains.allowed_in(run.choices, own)
+        plan = planning.plan(build_blueprint(settings.COMPANY), survey, choices)
+    return plan, preflight.for_plan(run, rights, plan)
 
 
 def _stop(work: Work, run: Run, rights: preflight.Rights) -> None:

@@ -40,6 +40,8 @@ def sweep(now: datetime) -> None:
         ends = deadlines.run_limit_ends(RunStatus(status), since)
         if ends is not None and ends < now:
             _end_somehow(run_id, RunStatus(status))
+        elif status == RunStatus.CANCELLING and since + deadlines.UNDO_CHOICE_LIMIT < now:
+            _leave_as_is(run_id)
     idle = Run.objects.filter(status__in=ACTIVE_RUN_STATUSES).exclude(work_items__due_at__isnull=False)
     for run_id in idle.values_list("pk", flat=True):
         _revive(run_id)
@@ -70,6 +72,12 @@ def _end_somehow(run_id: uuid.UUID, status: RunStatus) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, no run may stand for ever
         logger.error("sweep.end_broke run_id=%s error=%s", run_id, type(error).__name__)  # noqa: TRY400
         defects.end_run(run_id)
+
+
+def _leave_as_is(run_id: uuid.UUID) -> None:
+    """Nobody has chosen in time whether to undo it: that is never done unasked."""
+    with transaction.atomic():
+        advancing.leave_as_is(Run.objects.select_for_update().get(pk=run_id))
 
 
 def _end(run_id: uuid.UUID, status: RunStatus) -> None:

@@ -24,6 +24,7 @@ from onboarding.engine import (
     steps,
     survey,
     trails,
+    undoing,
     verification,
 )
 from onboarding.engine.claims import Claim, ClaimLost, RunStopped, Work
@@ -113,17 +114,17 @@ def _look(held: Work, run: Run) -> timedelta | None:
     if held.stage in WRITING_STAGES and not run.is_by_hand and not survey.is_fresh(run):
         survey.demand(held)
         return None
-    return _look_of(held)(held, run)
+    return _look_of(held, is_undoing=run.is_undoing)(held, run)
 
 
-def _look_of(held: Work) -> Callable[[Work, Run], timedelta | None]:
+def _look_of(held: Work, *, is_undoing: bool) -> Callable[[Work, Run], timedelta | None]:
     match held.stage:
         case Stage.SURVEY:
             return survey.look
         case Stage.ADMIT:
             return admission.look
         case Stage.REMOVE:
-            return removal.look
+            return undoing.look if is_undoing else removal.look
         case Stage.ROLES:
             return deployment.look
         case Stage.TRAILS:

@@ -38,6 +38,10 @@ class Run(models.Model):
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.DRAFT)
     # Its owner creates the stacks; the portal admits the account before, and verifies after.
     is_by_hand = models.BooleanField(default=False, db_default=False)
+    # Of a run that undoes what a cancelled one had created: that one.
+    undoes = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="undone_by"
+    )
     home_region = models.CharField(max_length=32, blank=True)
     # The owner's answers, by question; part of the plan's digest.
     choices = models.JSONField(default=dict, blank=True)
@@ -81,6 +85,11 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.id} ({self.status})"
+
+    @property
+    def is_undoing(self) -> bool:
+        """Whether it removes what a cancelled run had created, and does nothing else."""
+        return self.undoes_id is not None
 
     @property
     def is_settled(self) -> bool:

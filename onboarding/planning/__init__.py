@@ -18,6 +18,7 @@ from onboarding.planning.questions import (
     resources_let_go,
     version_of,
 )
+from onboarding.planning.undoing import plan_undoing
 from onboarding.planning.values import Note, Plan, PlannedStep
 from onboarding.stored import survey_as_json, survey_from_json
 
@@ -33,6 +34,7 @@ __all__ = [
     "is_old_stack",
     "next_attempt",
     "plan",
+    "plan_undoing",
     "plans_differ",
     "profiles_let_go",
     "question_on_attachments",

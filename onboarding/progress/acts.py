@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import AwsAccount, Run
+from onboarding.models import AwsAccount, Run, undoing
 from onboarding.remedies import REMEDIES
 from onboarding.states import RunStatus
 
@@ -62,7 +62,8 @@ def next_act(account: AwsAccount, run: Run | None) -> Act | None:
         case RunStatus.FAILED | RunStatus.PARTLY_DONE | RunStatus.CANCELLED:
             return _once_more(account, run)
         case RunStatus.CANCELLING:
-            return Act(_("Leave things as they are"), reverse("leave-as-is", args=[run.pk]))
+            label = _("Leave it, or undo it") if undoing.is_asked(run) else _("Leave things as they are")
+            return Act(label, reverse("leave-as-is", args=[run.pk]))
         case RunStatus.VERIFIED:
             return Act(_("See how to fetch your logs"), reverse("logs", args=[account.number]))
         case _:

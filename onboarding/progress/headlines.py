@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from onboarding.models import Run
+from onboarding.models import Run, undoing
 from onboarding.progress.regions import RegionCounts
 from onboarding.progress.stages import StageProgress, StageState
 from onboarding.states import RunStatus
@@ -89,6 +89,15 @@ def headline_of(run: Run, counts: RegionCounts, stages: Sequence[StageProgress])
     headline, lead = _HEADLINES[status]
     if run.approved_at is None and not any(stage.started_at or stage.settled for stage in stages):
         lead = _UNTOUCHED.get(status, lead)
+    if undoing.is_asked(run):
+        return _("Cancelled: leave it, or undo it?"), _(
+            "AWS has settled what it was asked. If you don’t choose within 30 minutes of cancelling, "
+            "things are left as they are."
+        )
+    if run.reason_code == "undone":
+        return _("Undone"), _(
+            "Every stack that the cancelled run had created is gone, and the access you gave is destroyed."
+        )
     current = next((one for one in stages if one.state == StageState.WORKING), None)
     if status == RunStatus.RUNNING and current is not None:
         return _("Now: %(stage)s") % {"stage": current.stage.label}, str(lead)

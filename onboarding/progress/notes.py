@@ -92,6 +92,13 @@ _SENTENCES: dict[str, Callable[[], str]] = {
         "Five trails are the most that AWS allows in a region, and they exist already: %(trails)s. Delete "
         "one, then start again."
     ),
+    "undo_would_take_more": lambda: _(
+        "The stack %(stack)s looks after stacks in your regions that were there before the cancelled run. "
+        "Deleting it would delete those too, so it is left as it is."
+    ),
+    "undo_unreadable": lambda: _(
+        "This region could not be read, so the stack %(stack)s can’t be deleted there."
+    ),
     # What is there already
     "already_present": lambda: _("The stack %(stack)s is already as it should be."),
     "exists_in_other_home": lambda: _(

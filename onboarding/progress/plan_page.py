@@ -117,6 +117,10 @@ _WHYS = {
 }
 _DELETION_WHYS = {
     "replaced": gettext_lazy("It holds the old audit role, which the new roles replace."),
+    "created_trails": gettext_lazy(
+        "The run that you cancelled created it. Its stacks in the regions go with it, and their trails."
+    ),
+    "created_roles": gettext_lazy("The run that you cancelled created it, with both roles."),
     "busy": gettext_lazy(
         "It holds the old audit role. AWS is at work on it; the portal waits for that first."
     ),

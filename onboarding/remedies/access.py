@@ -258,6 +258,14 @@ ROWS = (
         Who.OWNER,
     ),
     Remedy(
+        "undo_needs_access",
+        _("Hand over access to undo it"),
+        _("What the cancelled run created is to be removed, and the access you gave before is destroyed."),
+        _("Nothing is removed before you have approved a plan of exactly that."),
+        _("Hand over access again: the portal looks at the account and makes the plan."),
+        Who.OWNER,
+    ),
+    Remedy(
         "access_missing",
         _("No access is held"),
         _("What you handed over was destroyed, or was never received."),

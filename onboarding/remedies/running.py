@@ -84,6 +84,22 @@ ROWS = (
         Who.NOBODY,
     ),
     Remedy(
+        "undone",
+        _("Undone"),
+        _("Every stack that the cancelled run had created is gone. The account was looked at to make sure."),
+        _("What was deleted before stays deleted; infosec’s log storage still admits the account."),
+        _("Start again whenever you like: you get a fresh plan."),
+        Who.NOBODY,
+    ),
+    Remedy(
+        "undo_would_take_more",
+        _("The CloudTrail stack is left in place"),
+        _("It looks after stacks in your regions that were there before the cancelled run."),
+        _("Deleting it would delete those as well, and their trails."),
+        _("Leave it as it is, or delete it yourself in the CloudFormation console."),
+        Who.OWNER,
+    ),
+    Remedy(
         "nobody_approved",
         _("Nobody approved in time"),
         _("The plan waited for its owner until its time was over."),

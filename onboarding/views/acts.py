@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding.middleware.gatekeeper import recent_sign_in_required
-from onboarding.models import Run
+from onboarding.models import Run, undoing
 from onboarding.progress.retry import retry_of
 from onboarding.services import cancelling, retrying
 from onboarding.services.refusals import Refused
-from onboarding.states import RunStatus
+from onboarding.states import RunStatus, StepKind, StepStatus
 from onboarding.views.access import account_to_start_again, is_owner, own_run, signed_in
 
 
@@ -50,7 +50,28 @@ def leave_as_is(request: HttpRequest, run_id: str) -> HttpResponse:
         return redirect("run", run.pk)
     if run.status != RunStatus.CANCELLING:
         return redirect("run", run.pk)
-    return render(request, "leave_as_is.html", {"run": run, "account": run.account, "steps": run.steps.all()})
+    context = {
+        "run": run,
+        "account": run.account,
+        "steps": run.steps.all(),
+        "may_undo": undoing.is_asked(run),
+        "created": run.steps.filter(stack_id__in=undoing.created_by(run)),
+        "removed": run.steps.filter(kind=StepKind.REMOVE_STACK, status=StepStatus.FINISHED),
+    }
+    return render(request, "leave_as_is.html", context)
+
+
+@login_required
+@require_POST
+@recent_sign_in_required
+def undo(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Ends the cancelled run and leads to the one that undoes it."""
+    run = own_run(request, run_id)
+    try:
+        run = cancelling.undo(signed_in(request), run)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("run", run.pk)
 
 
 @login_required

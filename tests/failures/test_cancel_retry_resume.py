@@ -173,6 +173,10 @@ def test_cancelling_begins_nothing_more(owner_of: OwnerOf, when: str) -> None:
     assert later in ([], [deleted], [PARENT]), later
     sent = written(owner.writes())
     assert ROLES not in sent if when == "before_the_roles" else sent == sorted([*BOTH, deleted])
+    if when == "while_the_installer_works":
+        assert (run.status, run_page(owner, run).act_url) == (S.CANCELLING, url_of("leave-as-is", run))
+        browser_of(owner).post(url_of("leave-as-is", run))
+        run.refresh_from_db()
     page = run_page(owner, run)
     assert (run.status, run.reason_code) == (S.CANCELLED, "cancelled_by_owner")
     assert page.act_url == url_of("start-again", run)

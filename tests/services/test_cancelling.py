@@ -3,14 +3,14 @@
 import pytest
 from django.contrib.auth.models import User
 
-from onboarding.models import AwsAccount, Run
-from onboarding.models.history import move_run, move_step
+from onboarding.models import AwsAccount, Run, undoing
+from onboarding.models.history import destroy_grants, move_run, move_step, record
 from onboarding.services.approval import NothingToApprove, approve
-from onboarding.services.cancelling import CannotCancel, cancel, leave_as_is
+from onboarding.services.cancelling import CannotCancel, NothingToUndo, cancel, leave_as_is, undo
 from onboarding.services.hand_over import hand_over_role
 from onboarding.services.refusals import NotOwner
 from onboarding.services.retrying import StillOpen, start_again
-from onboarding.states import Move, RunStatus, StepStatus
+from onboarding.states import Move, RunStatus, StepKind, StepStatus
 
 from .conftest import ROLE_ARN, make_plan, put_plan
 
@@ -120,3 +120,78 @@ def test_a_parked_run_that_is_cancelled_at_once_leaves_no_step_open(owner: User,
     assert set(planned.steps.values_list("status", "reason_code")) == {
         (StepStatus.REFUSED, "cancelled_by_owner")
     }
+
+
+def created(run: Run) -> Run:
+    """A run being cancelled that has created the roles' stack, with nothing in flight any more."""
+    step = run.steps.get(kind=StepKind.DEPLOY_ROLES)
+    stack_id = "arn:aws:cloudformation:us-west-2:484535289196:stack/InfosecClientRoles/1"
+    record(run.pk, "aws.write", step_id=step.pk, operation="CreateStack", stack_id=stack_id)
+    for each in run.steps.all():
+        move_step(each, StepStatus.REFUSED, reason_code="cancelled_by_owner")
+    move_step(step, StepStatus.FINISHED, expect=set(StepStatus), stack_id=stack_id)
+    return run
+
+
+@pytest.fixture
+def asked(owner: User, planned: Run) -> Run:
+    approve(owner, planned, planned.plan_digest)
+    cancel(owner, planned)
+    return created(planned)
+
+
+def test_undoing_ends_the_run_and_hands_its_access_to_one_that_surveys(owner: User, asked: Run) -> None:
+    assert undoing.is_asked(asked)
+    begun = undo(owner, asked)
+    assert (asked.status, asked.reason_code) == (RunStatus.CANCELLED, "cancelled_by_owner")
+    assert (begun.status, begun.undoes, begun.grant) == (RunStatus.SURVEYING, asked, asked.grant)
+    assert begun.grant is not None
+    assert begun.grant.sealed is not None
+    assert begun.work_items.exclude(due_at=None).count() == 1
+    assert not asked.work_items.exclude(due_at=None).exists()
+    assert undo(owner, asked) == begun
+
+
+def test_undoing_without_the_access_waits_for_another_hand_over(owner: User, asked: Run) -> None:
+    destroy_grants(asked.account_id, reason="expired_credentials")
+    begun = undo(owner, asked)
+    assert (begun.status, begun.reason_code, begun.grant) == (
+        RunStatus.NEEDS_ACCESS,
+        "undo_needs_access",
+        None,
+    )
+
+
+def test_an_undoing_run_that_is_cancelled_asks_nothing(owner: User, asked: Run) -> None:
+    begun = undo(owner, asked)
+    cancel(owner, begun)
+    assert begun.status == RunStatus.CANCELLED
+
+
+def test_who_has_left_things_as_they_are_can_not_undo_them_any_more(owner: User, asked: Run) -> None:
+    leave_as_is(owner, asked)
+    assert asked.status == RunStatus.CANCELLED
+    with pytest.raises(NothingToUndo):
+        undo(owner, asked)
+
+
+def test_while_something_is_in_flight_nothing_is_undone(owner: User, planned: Run) -> None:
+    approve(owner, planned, planned.plan_digest)
+    send_something(planned)
+    cancel(owner, planned)
+    with pytest.raises(NothingToUndo):
+        undo(owner, planned)
+
+
+def test_a_stack_that_the_run_only_updated_is_not_what_it_created(owner: User, planned: Run) -> None:
+    approve(owner, planned, planned.plan_digest)
+    step = planned.steps.get(kind=StepKind.DEPLOY_ROLES)
+    move_step(step, StepStatus.WORKING, stack_id="arn:there:before/1")
+    record(planned.pk, "aws.write", step_id=step.pk, operation="UpdateStack", stack_id="arn:there:before/1")
+    assert undoing.created_by(planned) == frozenset()
+
+
+@pytest.mark.parametrize("who", ["stranger", "staff"])
+def test_only_an_owner_undoes(who: str, asked: Run, request: pytest.FixtureRequest) -> None:
+    with pytest.raises(NotOwner):
+        undo(request.getfixturevalue(who), asked)

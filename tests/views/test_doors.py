@@ -15,6 +15,8 @@ from tests.views.conftest import SignIn
 OPEN_TO_ALL = {"front", "health-live", "health-ready", "invitation", "invitation-link", "style"}
 # Whose owner alone may enter: staff see an account, but neither its ExternalId nor the owner's buttons.
 OWNERS_ONLY = {
+    "decide",
+    "retry",
     "account-details",
     "hand-over",
     "hand-over-credentials",
@@ -25,6 +27,7 @@ OWNERS_ONLY = {
     "approve",
     "cancel",
     "leave-as-is",
+    "undo",
     "remove-owner",
     "hand-on",
     "revoke-invitation",
@@ -34,6 +37,7 @@ OWNERS_ONLY = {
     "account-audit-export",
 }
 POST_ONLY = {
+    "undo",
     "approve",
     "check-again",
     "revoke-invitation",
@@ -48,6 +52,8 @@ POST_ONLY = {
     "forget-view",
 }
 POST_TOO = {
+    "decide",
+    "retry",
     "account-details",
     "register",
     "hand-over",

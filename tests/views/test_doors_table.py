@@ -57,6 +57,7 @@ DANGEROUS = {
     "by-hand",
     "approve",
     "cancel",
+    "undo",
     "check-again",
     "decide",
     "hand-on",

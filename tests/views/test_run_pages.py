@@ -16,6 +16,7 @@ from onboarding.observed import Failure
 from onboarding.services.approval import approve
 from onboarding.states import FailureKind, RegionState, RunStatus, StepKind, StepStatus
 from tests.services.conftest import PROTECTED, make_plan, put_plan
+from tests.services.test_cancelling import created
 from tests.views.conftest import SignIn, consent
 
 
@@ -324,3 +325,33 @@ def test_an_account_that_is_already_right_is_said_to_be_so(surveying: Run, brows
     page = browser.get(reverse("plan", args=[surveying.pk])).text
     assert "Nothing has to be changed" in page
     assert "Approve, and verify" in page
+
+
+def test_a_cancelled_run_that_created_something_asks_whether_to_undo_it(
+    running: Run, account: AwsAccount, browser: Client
+) -> None:
+    cancelled_with_something_created(running, browser)
+    page = page_of(browser, running)
+    assert "Cancelled: leave it, or undo it?" in page
+    choice = browser.get(reverse("leave-as-is", args=[running.pk])).text
+    assert f'action="{reverse("undo", args=[running.pk])}"' in choice
+    answer = browser.post(reverse("undo", args=[running.pk]))
+    begun = account.runs.get(undoes=running)
+    assert answer.headers["Location"] == reverse("run", args=[begun.pk])
+    assert begun.status == RunStatus.SURVEYING
+
+
+def test_a_stranger_undoes_nothing(running: Run, browser: Client, stranger: User, sign_in: SignIn) -> None:
+    cancelled_with_something_created(running, browser)
+    assert sign_in(stranger).post(reverse("undo", args=[running.pk])).status_code == 404
+    assert not Run.objects.filter(undoes=running).exists()
+
+
+def test_undoing_what_is_not_being_cancelled_says_so(running: Run, browser: Client) -> None:
+    answer = browser.post(reverse("undo", args=[running.pk]), follow=True)
+    assert "There is nothing that could be undone here any more." in answer.text
+
+
+def cancelled_with_something_created(run: Run, browser: Client) -> None:
+    browser.post(reverse("cancel", args=[run.pk]))
+    created(run)
