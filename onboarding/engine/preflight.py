@@ -75,6 +75,11 @@ def check(run: Run, access: Access) -> Rights:
     return Rights(access, principal, is_simulated=False, judged=simulation.read(access.session, wanted))
 
 
+def before_any_answer(rights: Rights) -> Rights:
+    """Without what is needed only after an answer: nobody has given one, as there is no plan yet."""
+    return replace(rights, judged=tuple(each for each in rights.judged if not each.need.after))
+
+
 def for_plan(run: Run, rights: Rights, plan: Plan) -> Rights:
     """The same for what `plan` needs alone, with the very stacks that it removes and what goes with them."""
     stages = {Stage(step.stage) for step in plan.steps if not step.refused}

@@ -55,7 +55,7 @@ def look(work: Work, run: Run) -> timedelta | None:
         return None
     rights = preflight.check(run, checked)
     if not rights.lets_look:
-        _stop(work, run, rights)
+        _stop(work, run, preflight.before_any_answer(rights))
         return None
     survey = survey_account(checked.session, settings.COMPANY, now=timezone.now())
     if survey.account != run.account.number:

@@ -25,8 +25,15 @@ OwnerOf = Callable[..., Owner]
 
 # What the pre-flight is made by: without these it can tell less, but nothing is missing for the job.
 ASIDE = {*needs.SIMULATING, "iam:GetRole"}
+# What is needed only after an owner's answer is asked about when that was given.
 NEEDED = sorted(
-    {action for need in needs.needs_of(settings.COMPANY, "0" * 12) for action in need.actions} - ASIDE
+    {
+        action
+        for need in needs.needs_of(settings.COMPANY, "0" * 12)
+        if not need.after
+        for action in need.actions
+    }
+    - ASIDE
 )
 READS = {
     action

@@ -161,6 +161,7 @@ class Fleet(RuleBasedStateMachine):
         run = runs[which % len(runs)]
         if may_follow(RunStatus(run.status), to):
             run.plan = {"blueprint_digest": "b" * 64}
+            goes_by_hand = {"is_by_hand": True} if run.status == RunStatus.DRAFT else {}
             move_run(
                 run,
                 to,
@@ -168,6 +169,7 @@ class Fleet(RuleBasedStateMachine):
                 reason_code=reason,
                 failure=FAILURE if reason else None,
                 plan=run.plan,
+                **goes_by_hand,
             )
 
     @precondition(lambda self: Run.objects.exists())
