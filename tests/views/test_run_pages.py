@@ -14,9 +14,12 @@ from onboarding.models import AwsAccount, RegionReading, Run
 from onboarding.models.history import move_run, move_step, record
 from onboarding.observed import Failure
 from onboarding.services.approval import approve
+from onboarding.services.cancelling import undo
 from onboarding.states import FailureKind, RegionState, RunStatus, StepKind, StepStatus
 from tests.services.conftest import PROTECTED, make_plan, put_plan
 from tests.services.test_cancelling import created
+from tests.surveys import right_survey
+from tests.test_undoing import undoing
 from tests.views.conftest import SignIn, consent
 
 
@@ -339,6 +342,18 @@ def test_a_cancelled_run_that_created_something_asks_whether_to_undo_it(
     begun = account.runs.get(undoes=running)
     assert answer.headers["Location"] == reverse("run", args=[begun.pk])
     assert begun.status == RunStatus.SURVEYING
+
+
+def test_the_plan_of_an_undoing_run_promises_no_trails_and_no_roles(
+    running: Run, owner: User, browser: Client
+) -> None:
+    cancelled_with_something_created(running, browser)
+    again = put_plan(undo(owner, running), undoing(right_survey()))
+    for name in ("plan", "approval"):
+        page = browser.get(reverse(name, args=[again.pk])).text
+        assert "Deletes 2 stacks" in page
+        assert "CloudTrail is on in every enabled region" not in page
+        assert "What can infosec do afterwards?" not in page
 
 
 def test_a_stranger_undoes_nothing(running: Run, browser: Client, stranger: User, sign_in: SignIn) -> None:
