@@ -135,7 +135,10 @@ def survive_a_crash(scene: Scene) -> None:
     visitor, stack = scene.owner, scene.stack
     register(visitor, CRASHED)
     run = paste(visitor, CRASHED, as_lines(scene.keys(CRASHED)))
-    wait_for(visitor, run, "planned", on_the_way=("draft", "surveying"))
+    # An earlier attempt left a dead stack there, about which its owner is asked.
+    wait_for(visitor, run, "needs_owner", on_the_way=("draft", "surveying"))
+    answer(visitor, run, "delete")
+    wait_for(visitor, run, "planned", on_the_way=())
     scene.look_around("while access is held")
     approve(visitor, run)
     wait_for_a_write(scene, run)
@@ -153,13 +156,23 @@ def survive_a_crash(scene: Scene) -> None:
     wait_for(visitor, run, "verified", on_the_way=("running", "verifying"))
 
 
+def answer(visitor: Visitor, run: str, option: str) -> None:
+    """Answer each question alike."""
+    page = visitor.visit(f"{run}decide/")
+    asked = set(re.findall(r'<input type="radio" name="([^"]+)"', page))
+    visitor.send(f"{run}decide/", version=visitor.field("version"), **dict.fromkeys(asked, option))
+
+
 def fail(scene: Scene) -> None:
     """Once because AWS repeats the request, token and all; then for want of a right."""
     visitor, cloud = scene.owner, scene.stack.cloud
     register(visitor, FAILED)
     keys = scene.keys(FAILED)
     run = paste(visitor, FAILED, json.dumps({"Credentials": keys}))
-    wait_for(visitor, run, "planned", on_the_way=("draft", "surveying"))
+    # It has trails of its own.
+    wait_for(visitor, run, "needs_owner", on_the_way=("draft", "surveying"))
+    answer(visitor, run, "keep")
+    wait_for(visitor, run, "planned", on_the_way=())
     fault = {"service": "cloudformation", "action": "CreateStack", "account": FAILED, "status": 403}
     echo = ECHO.format(token=keys["SessionToken"])
     number = cloud.fault(**fault, kind="refuse", code="SignatureDoesNotMatch", message=echo)
