@@ -45,6 +45,10 @@ NATURES: tuple[tuple[Nature, int], ...] = (
 )  # fmt: skip
 
 
+# Which the organizations of some accounts close to them.
+CLOSED_REGION = "eu-north-1"
+
+
 class _NoRedirects(HTTPRedirectHandler):
     def redirect_request(self, *_: object, **__: object) -> None:
         return None
@@ -174,7 +178,7 @@ class Owner:
             of = SOMEBODY_ELSE
         if self.nature == "closed region" and self.hand_overs == 1:
             self.cloud.fault(
-                kind="scp-denied", account=self.number, region="eu-north-1", service="cloudformation"
+                kind="scp-denied", account=self.number, region=CLOSED_REGION, service="cloudformation"
             )
         keys = self.cloud.credentials(account=of)
         self._send(
