@@ -7,15 +7,16 @@ from onboarding.models.history import move_step
 from onboarding.models.stages import close_all, lay_out, next_stage, open_stage, steps_of
 from onboarding.planning import plan
 from onboarding.states import Stage, StepKind, StepStatus
-from tests.surveys import BLUEPRINT, NUMBER, REGIONS, make_region, make_survey, make_trail, old_stack
+from tests.surveys import BLUEPRINT, NUMBER, REGIONS, make_region, make_stack, make_survey, old_stack
 
 
 @pytest.fixture
 def run(db: None) -> Run:
     account = AwsAccount.objects.create(number=NUMBER, name="IT", contact_email="it@example.org")
     run = Run.objects.create(account=account)
-    full = make_region("eu-west-1", trails=tuple(make_trail("eu-west-1", f"own-{n}") for n in range(5)))
-    survey = make_survey(full, make_region("sa-east-1", old_stack()))
+    name = BLUEPRINT.company.trails.regional_stack_name
+    taken = make_region("eu-west-1", make_stack("eu-west-1", name, description="Not ours"))
+    survey = make_survey(taken, make_region("sa-east-1", old_stack()))
     lay_out(run, plan(BLUEPRINT, survey, {}))
     return run
 
@@ -31,7 +32,7 @@ def regions_of(run: Run, stage: Stage) -> list[str]:
 
 def test_what_the_plan_refuses_is_refused_from_the_start(run: Run) -> None:
     step = run.steps.get(kind=StepKind.REGION_TRAIL, region="eu-west-1")
-    assert (step.status, step.reason_code) == (StepStatus.REFUSED, "too_many_trails")
+    assert (step.status, step.reason_code) == (StepStatus.REFUSED, "name_taken")
     assert step.finished_at is not None
 
 
