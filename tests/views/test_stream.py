@@ -175,6 +175,8 @@ def test_a_page_hears_of_each_change_and_then_only_of_what_changed(
     assert watcher.answer.status == 200
     assert watcher.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
     assert watcher.answer.headers["Cache-Control"] == "no-store"
+    assert watcher.answer.readline().startswith(b"retry")
+    time.sleep(1)  # for the server to know what the page shows
     read_region(running, "us-east-1", RegionState.CREATING)
     first = watcher.next()
     assert first.kind == "fragments"
