@@ -55,9 +55,11 @@ def enabled_since_the_survey(run: Run, enabled: Iterable[str]) -> list[str]:
     """Of the regions that are enabled now, those that the survey behind the approval did not know as such."""
     if run.survey is None:
         return []
+    # One on the list that answered as if it weren't enabled was still being enabled: it is left out, as the
+    # plan said.
     known = {
         region.region
         for region in survey_from_json(run.survey).regions
-        if region.outcome != RegionOutcome.NOT_ENABLED
+        if region.outcome != RegionOutcome.NOT_ENABLED or region.failure is not None
     }
     return sorted(set(enabled) - known)
