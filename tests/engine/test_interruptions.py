@@ -178,6 +178,7 @@ def test_a_cancelled_run_begins_nothing_more_and_gives_its_access_up(owner_of: O
         begun = now.steps.filter(kind=kind).exclude(status=StepStatus.WAITING).exists()
         if begun and now.status == RunStatus.RUNNING:
             cancelling.cancel(owner.user, now)
+            cancelling.leave_as_is(owner.user, now)
             writes_at_cancel.append(owner.cloud.last_request())
 
     run = drive(run.pk, cancel_when_begun)
