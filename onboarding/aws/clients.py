@@ -73,7 +73,7 @@ class Clients:
             # Nobody's. Without any, botocore would look for the worker's own.
             aws_access_key_id="nobody",
             aws_secret_access_key="nobody",  # noqa: S106 - nobody's
-            aws_session_token="nobody",  # noqa: S106
+            aws_session_token="nobody",  # noqa: S106 - nobody's
         )
         # Last of all handlers, so that none before it can take the credentials away again.
         made.meta.events.register_last("before-call", _sign_as_asker)
@@ -118,7 +118,7 @@ class Lent:
 
     def get_paginator(self, operation_name: str) -> Any:
         """botocore's own, whose pages are asked for by the methods of this."""
-        found: Any = BaseClient.get_paginator(self, operation_name)  # type: ignore[arg-type]
+        found: Any = BaseClient.get_paginator(self, operation_name)  # type: ignore[arg-type]  # botocore's own
         return found
 
     def __repr__(self) -> str:
