@@ -189,6 +189,23 @@ def _delete_function(original: Any) -> Any:
     return delete
 
 
+def _release(worker: lambda_runtime.Worker | None) -> None:
+    """End a function's process with its invocation.
+
+    ministack keeps the first of each function for ever: fifty megabytes for every account that was onboarded,
+    and each at the pace that the clock had when it was started.
+    """
+    if worker is None:
+        return
+    with lambda_runtime._lock:
+        for key, warm in list(lambda_runtime._workers.items()):
+            if worker in warm:
+                warm.remove(worker)
+                if not warm:
+                    del lambda_runtime._workers[key]
+    worker.kill()
+
+
 def install() -> None:
     """Wrap the handlers of functions in stacks, and the worker that runs the code."""
     handler = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
@@ -197,5 +214,6 @@ def install() -> None:
     handler["delete"] = _delete_function(handler["delete"])
     # CreateFunction is looked up anew for each call.
     lambda_svc._create_function = _create_by_call(lambda_svc._create_function)
+    lambda_svc.release_worker = _release
     lambda_runtime.Worker.invoke = _on_the_clock(lambda_runtime.Worker.invoke)
     lambda_runtime._detect_runtime_binary = _living_faster(lambda_runtime._detect_runtime_binary)

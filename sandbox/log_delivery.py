@@ -108,6 +108,7 @@ def deliver(trail: Trail, account: str, region: str, log: Deliveries) -> None:
     if log.delivered_at is None:
         records.insert(0, _started(trail, account, region))
     if not records:
+        log.seen_request = seen
         return
     key = object_key(trail, account, region, moment)
     log.attempted_at = moment
