@@ -4,8 +4,10 @@ The pictures go to docs/images/tour/ and, each with its words, into docs/tour.md
 """
 
 import base64
+import json
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 import zlib
@@ -44,7 +46,10 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One page at one moment. `path` may name {number} and {run}; empty: where the walk stands."""
+    """One page at one moment. `path` may name {number} and {run}; empty: where the walk stands.
+
+    Infosec's may name what `tests.tour_fleet` prints.
+    """
 
     moment: Moment
     file: str
@@ -177,34 +182,125 @@ STOPS = (
     Stop(
         Moment.VERIFIED, "accounts", "/", "Your accounts", "Each with where it stands and the one next act."
     ),
-    Stop(Moment.INFOSEC, "fleet", "/fleet/", "Infosec: the fleet", "Who is done, who is stuck, and why."),
+    Stop(
+        Moment.INFOSEC,
+        "fleet",
+        "/fleet/",
+        "Infosec: the fleet",
+        "What broke, what needs infosec, who is waited for; each number leads to what it counts.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-accounts",
+        "/fleet/accounts/?coverage=uncovered&sort=newest",
+        "Infosec: accounts with an uncovered region",
+        "Searched, filtered, sorted and paged; and an act for all that match.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-view",
+        "/fleet/accounts/?coverage=uncovered&tag=prod&column=state&column=since&column=remedy&column=owner"
+        "&column=tags&column=assigned",
+        "Infosec: a saved view, with columns of its own",
+        "A list’s filters, order and columns under a name, for oneself or for all of infosec.",
+    ),
     Stop(
         Moment.INFOSEC,
         "fleet-map",
-        "/fleet/map/",
+        "/fleet/map/?coverage=uncovered&sort=newest",
         "Infosec: the map",
         "Every account, every region, at a glance.",
     ),
     Stop(
         Moment.INFOSEC,
-        "fleet-accounts",
-        "/fleet/accounts/",
-        "Infosec: all accounts",
-        "Searched, filtered, sorted and paged.",
+        "fleet-account",
+        "/fleet/accounts/{broken}/",
+        "Infosec: one account",
+        "Where it stands and why, whom to call, tags and notes, and region by region what is covered.",
     ),
     Stop(
         Moment.INFOSEC,
-        "fleet-account",
-        "/fleet/accounts/{number}/",
-        "Infosec: one account",
-        "Where it stands and why, region by region.",
+        "fleet-failures",
+        "/fleet/failures/",
+        "Infosec: failures, by what mends them",
+        "One act may clear many accounts.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-retry",
+        "/fleet/failures/{cluster}/retry/",
+        "Infosec: start a cluster again",
+        "Once its cause is mended.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-remind",
+        "/fleet/batches/{remind}/",
+        "Infosec: remind many at once",
+        "Before anything is done: to how many it applies, and why not to the others.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-start-again",
+        "/fleet/batches/{retry}/",
+        "Infosec: start many again",
+        "The same for runs.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-assign",
+        "/fleet/batches/{assign}/",
+        "Infosec: share the work",
+        "Who of infosec looks after which accounts.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "fleet-tag",
+        "/fleet/batches/{tag}/",
+        "Infosec: tag many at once",
+        "Tags are infosec’s own; owners see none.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "import",
+        "/fleet/import/",
+        "Infosec: import a list",
+        "From a spreadsheet, by paste or file.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "import-judged",
+        "/fleet/batches/{import}/",
+        "Infosec: each line judged",
+        "Nothing is taken in before somebody says so; what is faulty is told line by line.",
     ),
     Stop(
         Moment.INFOSEC,
         "invitations",
         "/fleet/invitations/",
         "Infosec: who was asked",
-        "Accounts that nobody answers for yet, and who hasn’t answered.",
+        "Who hasn’t answered yet, and how often they were reminded.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "invitations-unasked",
+        "/fleet/invitations/?state=unasked",
+        "Infosec: who is still to be asked",
+        "Accounts that nobody answers for, and nobody was asked to.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "invite-owner",
+        "/fleet/invitations/new/",
+        "Infosec: ask an owner",
+        "The account is registered, and its owner comes by a link in a mail.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "blueprint",
+        "/fleet/blueprint/",
+        "Infosec: who is behind the blueprint",
+        "Which releases are deployed where, and the way to begin upgrades.",
     ),
     Stop(
         Moment.INFOSEC,
@@ -212,6 +308,13 @@ STOPS = (
         "/notices/",
         "Infosec: mails and tickets",
         "What was told to whom, and what could not be delivered.",
+    ),
+    Stop(
+        Moment.INFOSEC,
+        "staff",
+        "/staff/",
+        "Infosec: its own people",
+        "Who sees every account, and what else they may do.",
     ),
     Stop(
         Moment.INFOSEC,
@@ -237,8 +340,8 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
             shutil.rmtree(PICTURES, ignore_errors=True)
             PICTURES.mkdir(parents=True)
-            for moment, page, run in walk(browser, stack):
-                take_pictures(browser, page, stack, moment, run)
+            for moment, page, names in walk(browser, stack):
+                take_pictures(browser, page, stack, moment, names)
             browser.close()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -246,28 +349,33 @@ def main() -> int:
     return 0
 
 
-def walk(browser: Browser, stack: Stack) -> Iterator[tuple[Moment, Page, str]]:
-    """The owner's way, then infosec's; at each moment the page, and the run's id where there is one."""
+def walk(browser: Browser, stack: Stack) -> Iterator[tuple[Moment, Page, dict[str, str]]]:
+    """The owner's way, then infosec's; at each moment the page, and what addresses may name by then."""
+    names = {"number": NUMBER}
     with visitor(browser) as page:
         page.goto(stack.address)
-        yield Moment.VISITOR, page, ""
+        yield Moment.VISITOR, page, names
         acts.sign_in(page, stack)
-        yield Moment.SIGNED_IN, page, ""
+        yield Moment.SIGNED_IN, page, names
         acts.register(page, stack, NUMBER, NAME)
-        yield Moment.REGISTERED, page, ""
+        yield Moment.REGISTERED, page, names
         page.goto(f"{stack.address}/aws/{NUMBER}/hand-over/")
         acts.create_role_at_the_console(page, stack, NUMBER)
         page.locator("main button.is-first").click()
         page.locator("[data-run-status=planned]").wait_for()
-        run = page.url.rstrip("/").rpartition("/")[2]
-        yield Moment.PLANNED, page, run
+        run = names["run"] = page.url.rstrip("/").rpartition("/")[2]
+        yield Moment.PLANNED, page, names
         page.goto(f"{stack.address}/runs/{run}/plan/")
         acts.approve(page)
         # Some regions done, some not.
         page.locator(".board .is-logging").nth(5).wait_for(timeout=180_000)
-        yield Moment.RUNNING, page, run
+        yield Moment.RUNNING, page, names
         page.locator("[data-run-status=verified]").wait_for(timeout=300_000)
-        yield Moment.VERIFIED, page, run
+        yield Moment.VERIFIED, page, names
+    # The worker would take up the made-up fleet's runs.
+    stack.processes.stop("beat")
+    stack.processes.stop("worker")
+    names |= made_up_fleet(stack)
     with visitor(browser) as page:
         page.goto(f"{stack.address}/accounts/login/")
         page.fill("input[name=login]", STAFF.email)
@@ -276,7 +384,18 @@ def walk(browser: Browser, stack: Stack) -> Iterator[tuple[Moment, Page, str]]:
         page.fill("input[name=code]", STAFF.code())
         page.locator("main button[type=submit]").first.click()
         page.wait_for_load_state()
-        yield Moment.INFOSEC, page, run
+        yield Moment.INFOSEC, page, names
+
+
+def made_up_fleet(stack: Stack) -> dict[str, str]:
+    """Put hundreds of accounts beside the one that was walked; answers what addresses may name."""
+    command = [sys.executable, "-m", "tests.tour_fleet"]
+    told = subprocess.run(
+        command, cwd=ROOT, env=stack.environments["worker"], check=True, capture_output=True, text=True
+    ).stdout
+    # The last line: before it stands what the portal logs.
+    names: dict[str, str] = json.loads(told.splitlines()[-1])
+    return names
 
 
 @contextmanager
@@ -287,12 +406,12 @@ def visitor(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def take_pictures(browser: Browser, page: Page, stack: Stack, moment: Moment, run: str) -> None:
+def take_pictures(browser: Browser, page: Page, stack: Stack, moment: Moment, names: dict[str, str]) -> None:
     for stop in STOPS:
         if stop.moment is not moment:
             continue
         if stop.path:
-            page.goto(stack.address + stop.path.format(number=NUMBER, run=run))
+            page.goto(stack.address + stop.path.format(**names))
         picture = page.screenshot(full_page=True, clip=part_of(page, stop))
         (PICTURES / f"{stop.file}.png").write_bytes(with_few_colours(browser, picture))
         sys.stdout.write(f"{stop.file}\n")
