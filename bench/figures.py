@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+LONGEST_CELL = 60
 RESULTS = Path(__file__).resolve().parent.parent / "bench-results"
 
 
@@ -47,7 +48,9 @@ class Report:
         heads = ("", "measured", "beside", "wanted", "")
         words = {True: "yes", False: "NO", None: ""}
         rows = [(f.name, f.value, f.beside, f.wanted, words[f.is_met]) for f in self.figures]
-        widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+        # A list of what was counted has a line of its own, and columns are no wider for it.
+        short = [row for row in (heads, *rows) if len(row[1]) <= LONGEST_CELL]
+        widths = [max(len(row[column]) for row in short) for column in range(len(heads))]
         for row in (heads, *rows):
             told = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             print(f"  {'  '.join(told)}".rstrip())
