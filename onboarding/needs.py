@@ -1,21 +1,19 @@
 """Which actions does the job need in an owner's account, at which stage, on what and under which conditions?
 
-The one list behind four things: the plain policy that an owner may read, the session policy of each stage,
-the pre-flight check, and the check that the hand-over template gives this and nothing else. Pure.
+The one list behind four things: the plain policy that an owner may read (`policies`), the session policy of
+each stage, the pre-flight check, and the check that the hand-over template gives this and nothing else. Pure.
 
 What CloudFormation calls for a resource is taken from AWS's own resource schemas, as far as our templates'
 properties bring it about; a test compares the two.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from onboarding.blueprint import build_blueprint, generated_name_pattern, old_role_pattern, template_url
 from onboarding.company import Company
 from onboarding.states import Stage
 
-Statement = dict[str, Any]
 Conditions = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 # CloudFormation works with its caller's rights, and says so: these writes are allowed to it alone.
@@ -128,10 +126,6 @@ class Need:
     # The code of the question whose consent makes it needed; empty where no answer is waited for.
     after: str = ""
 
-    def statement(self, actions: Sequence[str] = ()) -> Statement:
-        """The statement that allows these actions (all by default) in an IAM policy."""
-        return _statement(self.sid, actions or self.actions, self.resources, self.conditions)
-
 
 def needs_of(
     company: Company,
@@ -157,68 +151,6 @@ def needs_of(
     )
 
 
-def policy_of(company: Company, account: str) -> dict[str, Any]:
-    """The whole permission policy of a hand-over role, for those who make it in another way."""
-    needs = needs_of(company, account)
-    simulate = Need("AskWhatThisRoleMayDo", Stage.SURVEY, SIMULATING, (_handover_arn(company, account),), ())
-    return {"Version": "2012-10-17", "Statement": statements([*needs, simulate])}
-
-
-def trust_policy_of(company: Company, *, external_id: str, expires_at: str) -> dict[str, Any]:
-    """Who may assume a hand-over role: the worker, by this ExternalId, until `expires_at` (ISO 8601, UTC)."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": company.portal.worker_principal_arn},
-                "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {"sts:ExternalId": external_id},
-                    "DateLessThan": {"aws:CurrentTime": expires_at},
-                },
-            }
-        ],
-    }
-
-
-def statements(needs: Iterable[Need]) -> list[Statement]:
-    """The fewest statements that allow all of `needs`: one for each sid, in their order.
-
-    Needs of one sid differ only in their stage: the wider resources hold.
-    """
-    by_sid: dict[str, list[Need]] = {}
-    for need in needs:
-        by_sid.setdefault(need.sid, []).append(need)
-    return [
-        _statement(
-            sid,
-            sorted({action for need in group for action in need.actions}),
-            _widest(resource for need in group for resource in need.resources),
-            group[0].conditions,
-        )
-        for sid, group in by_sid.items()
-    ]
-
-
-def _statement(
-    sid: str, actions: Sequence[str], resources: Sequence[str], conditions: Conditions
-) -> Statement:
-    made: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
-    if conditions:
-        made["Condition"] = {
-            operator: {key: list(values) for key, values in keys.items()}
-            for operator, keys in conditions.items()
-        }
-    return made
-
-
-def _widest(resources: Iterable[str]) -> list[str]:
-    every = list(dict.fromkeys(resources))
-    wide = [each for each in every if each == "*" or each.endswith(":stack/*")]
-    return wide or every
-
-
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where the job is done: makes the ARNs there."""
@@ -240,7 +172,8 @@ class _Place:
         return f"arn:aws:lambda:*:{self.account}:function:{name}"
 
 
-def _handover_arn(company: Company, account: str) -> str:
+def handover_arn(company: Company, account: str) -> str:
+    """The ARN of the role that an owner makes for the portal."""
     return f"arn:aws:iam::{account}:role/{company.portal.handover_role_name}"
 
 
@@ -255,7 +188,7 @@ _VIA = {"aws:CalledVia": "cloudformation.amazonaws.com"}
 
 def _survey(place: _Place) -> list[Need]:
     any_old_name = (*place.company.old.stack_names, "any-stack")[0]
-    handover = _handover_arn(place.company, place.account)
+    handover = handover_arn(place.company, place.account)
     return [
         Need("LookRound", Stage.SURVEY, _LOOK_ROUND, ("*",), ("*",)),
         Need(

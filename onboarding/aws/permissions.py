@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from onboarding.blueprint import generated_name_pattern
 from onboarding.company import Company
-from onboarding.needs import SIMULATING, Need, Statement, needs_of
+from onboarding.needs import SIMULATING, Need, needs_of
+from onboarding.policies import Statement, statement
 from onboarding.states import Stage
 
 LONGEST_POLICY = 2_048
@@ -83,12 +84,12 @@ def _narrowed(need: Need, home: Sequence[str]) -> Statement | None:
         return None
     stacks = [each for each in need.resources if each.startswith("arn:aws:cloudformation:*:")]
     resources = [each.replace(":*:", f":{region}:", 1) for each in stacks for region in home]
-    statement = {**need.statement(actions), "Resource": resources or list(need.resources)}
-    del statement["Sid"]
+    made = {**statement(need, actions), "Resource": resources or list(need.resources)}
+    del made["Sid"]
     if stacks:
         # The resources name the region; where the template must come from, the role itself says.
-        statement.pop("Condition", None)
-    return statement
+        made.pop("Condition", None)
+    return made
 
 
 def _merged(narrowed: Iterable[Statement]) -> list[Statement]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from onboarding import needs
+from onboarding import needs, policies
 from onboarding.aws import simulation
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.simulation import Because, Judged, Verdict
@@ -138,7 +138,7 @@ def _told(judged: Iterable[Judged]) -> list[dict[str, Any]]:
     return [told[action] for action in sorted(told)]
 
 
-def _mending(judged: Collection[Judged]) -> list[needs.Statement]:
+def _mending(judged: Collection[Judged]) -> list[policies.Statement]:
     """The statements that would allow exactly what is missing."""
     by_need: dict[tuple[str, Stage], list[Judged]] = {}
     for each in judged:
@@ -147,4 +147,4 @@ def _mending(judged: Collection[Judged]) -> list[needs.Statement]:
         replace(group[0].need, actions=tuple(dict.fromkeys(each.action for each in group)))
         for group in by_need.values()
     ]
-    return needs.statements(narrowed)
+    return policies.statements(narrowed)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from onboarding.blueprint import build_blueprint, handover_parameters, quick_create_url
 from onboarding.models import AwsAccount
-from onboarding.needs import policy_of, trust_policy_of
+from onboarding.policies import policy_of, trust_policy_of
 from onboarding.views import terraform
 
 

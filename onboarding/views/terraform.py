@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onboarding.company import Company
-from onboarding.needs import policy_of, trust_policy_of
+from onboarding.policies import policy_of, trust_policy_of
 
 _BARE_KEY = re.compile(r"[A-Za-z_][\w-]*")
 

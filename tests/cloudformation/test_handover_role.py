@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onboarding import needs
+from onboarding import needs, policies
 from onboarding.aws.policies import Request, as_list, refusal
 from onboarding.blueprint import Blueprint, Template, build_blueprint
 from tests.cloudformation.test_templates import _decoded, _statements
@@ -85,7 +85,7 @@ def test_the_template_allows_all_that_is_needed(shipped: Blueprint) -> None:
 
 
 def test_the_template_allows_nothing_that_is_not_needed(shipped: Blueprint) -> None:
-    wanted = needs.policy_of(shipped.company, ACCOUNT)["Statement"]
+    wanted = policies.policy_of(shipped.company, ACCOUNT)["Statement"]
     in_template = policy_in(shipped.handover.template)["Statement"]
     assert {each["Sid"]: _plain(each) for each in in_template} == {
         each["Sid"]: _plain(each) for each in wanted
@@ -102,7 +102,7 @@ def _plain(statement: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def test_what_is_shown_as_the_plain_policy_fits_a_managed_policy(shipped: Blueprint) -> None:
-    text = json.dumps(needs.policy_of(shipped.company, ACCOUNT), separators=(",", ":"))
+    text = json.dumps(policies.policy_of(shipped.company, ACCOUNT), separators=(",", ":"))
     assert len(text) <= 6_144
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from onboarding import needs
+from onboarding import policies
 from onboarding.engine.drive import drive
 from onboarding.models import Grant, Run
 from onboarding.states import RunStatus
@@ -63,7 +63,9 @@ class Hands:
     def make_role(self, *, external_id: str | None = "", lacks: tuple[str, ...] = ()) -> None:
         """The role by its two policies; with another ExternalId, or, for None, without the condition."""
         wanted = self.owner.account.external_id if external_id == "" else external_id or ""
-        trust = needs.trust_policy_of(settings.COMPANY, external_id=wanted, expires_at="2099-01-01T00:00:00Z")
+        trust = policies.trust_policy_of(
+            settings.COMPANY, external_id=wanted, expires_at="2099-01-01T00:00:00Z"
+        )
         if external_id is None:
             del trust["Statement"][0]["Condition"]
         self.owner.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from django.conf import settings
 from pytest_django import Settings
 
-from onboarding import needs
+from onboarding import needs, policies
 from onboarding.aws import publish
 from onboarding.aws.session import Cloud, session_from
 from onboarding.blueprint import build_blueprint
@@ -32,13 +32,13 @@ def overrides(settings: Settings) -> Settings:
 
 
 ASKING = "AskWhatThisRoleMayDo"
-STATEMENTS = [each["Sid"] for each in needs.policy_of(settings.COMPANY, "0" * 12)["Statement"]]
+STATEMENTS = [each["Sid"] for each in policies.policy_of(settings.COMPANY, "0" * 12)["Statement"]]
 READING = {"LookRound", "ReadStacks", "ReadRoles"}
 AFTER_AN_ANSWER = {need.sid for need in needs.needs_of(settings.COMPANY, "0" * 12) if need.after}
 
 
 def without(owner: Owner, *sids: str) -> dict[str, Any]:
-    policy = needs.policy_of(settings.COMPANY, owner.account.number)
+    policy = policies.policy_of(settings.COMPANY, owner.account.number)
     return {**policy, "Statement": [each for each in policy["Statement"] if each["Sid"] not in sids]}
 
 

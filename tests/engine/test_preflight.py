@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from onboarding import needs
+from onboarding import needs, policies
 from onboarding.engine.drive import drive
 from onboarding.models import Run
 from onboarding.services import hand_over
@@ -58,7 +58,7 @@ def put_policy(owner: Owner, document: Any, name: str = "Onboarding") -> None:
 
 def lacking(owner: Owner, dropped: Collection[str]) -> dict[str, Any]:
     """The whole policy without these actions."""
-    policy = needs.policy_of(settings.COMPANY, owner.account.number)
+    policy = policies.policy_of(settings.COMPANY, owner.account.number)
     left = [
         {**each, "Action": kept}
         for each in policy["Statement"]
@@ -74,7 +74,7 @@ def hand_over_lacking(owner: Owner, dropped: Collection[str]) -> Run:
 
 def hand_over_with(owner: Owner, policy: dict[str, Any]) -> Run:
     company = settings.COMPANY
-    trust = needs.trust_policy_of(
+    trust = policies.trust_policy_of(
         company, external_id=owner.account.external_id, expires_at="2099-01-01T00:00:00Z"
     )
     made = owner.client("iam").create_role(

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import needs
+from onboarding import policies
 from onboarding.models import AwsAccount, Run
 from onboarding.models.history import move_run, record
 from onboarding.states import RunStatus
@@ -47,7 +47,7 @@ def test_the_command_writes_the_file_and_deploys_it(account: AwsAccount, tmp_pat
 
 def test_the_plain_policies_are_those_of_the_template(account: AwsAccount) -> None:
     kit = kit_for(account, now=NOW)
-    assert json.loads(kit.permission_policy) == needs.policy_of(settings.COMPANY, NUMBER)
+    assert json.loads(kit.permission_policy) == policies.policy_of(settings.COMPANY, NUMBER)
     (trust,) = json.loads(kit.trust_policy)["Statement"]
     assert trust["Principal"] == {"AWS": settings.COMPANY.portal.worker_principal_arn}
     assert trust["Condition"] == {
@@ -61,7 +61,7 @@ def test_the_terraform_file_says_the_same_and_leaves_nothing_to_fill_in(account:
     assert f'"sts:ExternalId" = "{account.external_id}"' in text
     assert '"aws:CurrentTime" = "2026-11-27T11:00:00Z"' in text
     assert "max_session_duration = 3600" in text
-    for statement in needs.policy_of(settings.COMPANY, NUMBER)["Statement"]:
+    for statement in policies.policy_of(settings.COMPANY, NUMBER)["Statement"]:
         assert f'= "{statement["Sid"]}"' in text
         for action in statement["Action"]:
             assert f'"{action}"' in text
