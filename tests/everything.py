@@ -37,6 +37,10 @@ WITHOUT_DATABASE = (
     "tests/custody",
     "tests/failures",
     "tests/printed",
+    *(
+        f"tests/engine/test_{name}.py"
+        for name in ("account_states", "hand_over_mistakes", "handover_role", "preflight", "questions")
+    ),
     "tests/views/test_doors.py",
     "tests/views/test_doors_table.py",
     *(
