@@ -3,7 +3,8 @@
 import pytest
 
 from onboarding.observed import Failure
-from onboarding.remedies import REMEDIES, Remedy, remedy_for, remedy_named
+from onboarding.remedies import REMEDIES, Remedy, Who, remedy_for, remedy_named
+from onboarding.remedies.desk import act_of_infosec
 from onboarding.states import FailureKind, StepKind
 
 PLACES = ("hand_over", "access", "survey", *(str(kind) for kind in StepKind))
@@ -169,3 +170,9 @@ def test_what_aws_says_is_known_by_its_row(
     place: str, kind: FailureKind, code: str, message: str, expected: str
 ) -> None:
     assert remedy_for(make_failure(kind, code, message), place).code == expected
+
+
+def test_what_waits_for_infosec_is_told_to_infosec_in_words_of_its_own() -> None:
+    for remedy in REMEDIES.values():
+        theirs = str(act_of_infosec(remedy))
+        assert (theirs != str(remedy.act)) == (remedy.who == Who.INFOSEC), remedy.code

@@ -46,6 +46,7 @@ def prepare() -> dict[str, str]:
     ]
     _work_at_the_desk(staff, colleagues[0])
     _ask_owners(staff)
+    _give_up_a_mail()
     broken = AccountSummary.objects.filter(state=AccountState.PARTLY).order_by("-since")[0]
     waiting = AccountSummary.objects.filter(blocked_on="owner").values_list("pk", flat=True)
     stuck = AccountSummary.objects.exclude(remedy="").values_list("pk", flat=True)
@@ -103,8 +104,8 @@ def _work_at_the_desk(staff: "User", colleague: "User") -> None:
         )
 
     desk.tag(staff, accounts(name__contains=" prod "), "prod")
-    desk.tag(staff, accounts(blocked_on="owner")[:30], "wave-1")
-    desk.assign(staff, accounts(state=AccountState.PARTLY), colleague.pk)
+    desk.tag(staff, accounts(blocked_on="owner")[:9], "wave-1")
+    desk.assign(staff, accounts(state=AccountState.PARTLY)[:5], colleague.pk)
     broken = AccountSummary.objects.filter(state=AccountState.PARTLY).order_by("-since")[0]
     desk.note(staff, AwsAccount.objects.get(pk=broken.pk), NOTE)
     columns = "column=state&column=since&column=remedy&column=owner&column=tags&column=assigned"
@@ -135,6 +136,29 @@ def _ask_owners(staff: "User") -> None:
             invitation.sent_at, invitation.mail_failed_at = None, asked_at
         invitation.save()
         Invitation.objects.filter(pk=invitation.pk).update(created_at=asked_at)
+
+
+def _give_up_a_mail() -> None:
+    from django.utils import timezone
+
+    from onboarding.audiences import Channel
+    from onboarding.models import AccountSummary, Notice, NoticeOutcome
+    from onboarding.states import AccountState, RunStatus
+
+    failed = AccountSummary.objects.filter(state=AccountState.FAILED).order_by("-since")
+    for summary, channel in zip(failed[:2], (Channel.MAIL, Channel.TICKET), strict=True):
+        assert summary.latest_run is not None
+        Notice.objects.create(
+            run=summary.latest_run,
+            event_number=1,
+            status=RunStatus.FAILED,
+            channel=channel,
+            recipient=summary.owner_email if channel == Channel.MAIL else summary.account.ticket_url,
+            attempts=12,
+            last_error="ConnectTimeout",
+            handled_at=timezone.now(),
+            outcome=NoticeOutcome.GIVEN_UP,
+        )
 
 
 if __name__ == "__main__":

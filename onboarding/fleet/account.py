@@ -10,6 +10,8 @@ from onboarding.fleet.looks import blocked_word
 from onboarding.models import AccountSummary, AwsAccount, Grant, Ownership, RegionReading, Run, Step
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.regions import RegionRow, region_rows
+from onboarding.remedies.desk import act_of_infosec
+from onboarding.remedies.remedy import Words
 from onboarding.states import RegionState, StepKind
 
 RUNS_SHOWN = 20
@@ -41,10 +43,14 @@ class AccountPage:
     summary: AccountSummary
     blocked_on: str
     trouble: Trouble | None
+    # What to do about it, as infosec reads it.
+    act: Words
     runs: Sequence[Run]
     # What is wrong first; those that are left out by themselves.
     wanted: tuple[RegionRow, ...]
     skipped: tuple[RegionRow, ...]
+    # Of those wanted, the regions that are not covered.
+    uncovered: tuple[str, ...]
     read_at: datetime | None
     stacks: tuple[DeployedStack, ...]
     people: Sequence[Ownership]
@@ -59,18 +65,23 @@ def page_of(summary: AccountSummary) -> AccountPage:
     latest = runs[0] if runs else None
     steps = list(latest.steps.all()) if latest else []
     readings = list(RegionReading.objects.filter(account=account))
+    trouble = trouble_of(latest.reason_code, latest.failure) if latest and summary.remedy else None
     regions = region_rows(readings, steps, is_over=latest is None or latest.is_settled)
     return AccountPage(
         account=account,
         summary=summary,
         blocked_on=blocked_word(summary.blocked_on),
-        trouble=trouble_of(latest.reason_code, latest.failure) if latest and summary.remedy else None,
+        trouble=trouble,
+        act=act_of_infosec(trouble.remedy) if trouble else "",
         runs=runs,
         wanted=tuple(
             sorted(
                 (row for row in regions if row.state != RegionState.SKIPPED),
                 key=lambda row: row.state != RegionState.FAILED,
             )
+        ),
+        uncovered=tuple(
+            row.region for row in regions if row.state not in {RegionState.COVERED, RegionState.SKIPPED}
         ),
         skipped=tuple(row for row in regions if row.state == RegionState.SKIPPED),
         read_at=max((reading.read_at for reading in readings), default=None),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.dateformat import format as month_and_year
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.figures import share
@@ -27,6 +28,8 @@ class CoverageChart:
     covered: str
     across: tuple[Label, ...]
     up: tuple[Label, ...]
+    # Where the numbers at the side stand.
+    lines_across: str
     # One sentence for who doesn't see it.
     words: str
     # The same as a table, a line for each month: day, covered, enabled, per cent.
@@ -62,9 +65,11 @@ def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
         enabled=area("regions_enabled"),
         covered=area("regions_covered"),
         across=tuple(
-            Label(x(day), HEIGHT - 6, f"{day.day:%b %Y}")
-            for day in monthly[:: max(1, len(monthly) // 5)][:-1]
+            # Half of the last word would lie outside.
+            Label(min(x(day), WIDTH - 28), HEIGHT - 6, month_and_year(day.day, "M Y"))
+            for day in monthly[:: -max(1, len(monthly) // 5)]
         ),
+        lines_across=" ".join(f"M{LEFT} {y(value):.1f} H{WIDTH}" for value in (most / 2, most)),
         up=tuple(Label(LEFT - 6, y(value) + 4, _short(value)) for value in (0, most / 2, most)),
         words=words,
         lines=tuple(
@@ -80,4 +85,4 @@ def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
 
 
 def _short(value: float) -> str:
-    return f"{value / 1000:.0f}k" if value >= 1000 else f"{value:.0f}"
+    return f"{value / 1000:.1f}k" if value >= 1000 else f"{value:.0f}"

@@ -8,6 +8,8 @@ from onboarding.fleet.figures import Entry, Figure, figure
 from onboarding.fleet.filters import Filters
 from onboarding.models.standing import who_is_asked
 from onboarding.remedies import Remedy
+from onboarding.remedies.desk import act_of_infosec
+from onboarding.remedies.remedy import Words
 from onboarding.states import AccountState, BlockedOn
 
 # Their run is over: another may be begun. The others wait in a run that goes on when its remedy is done.
@@ -18,13 +20,15 @@ MAY_BEGIN_AGAIN = (AccountState.FAILED, AccountState.PARTLY)
 class Cluster:
     code: str
     remedy: Remedy
+    # As infosec reads it.
+    act: Words
     who: BlockedOn
     accounts: Figure
     may_begin_again: Figure
 
 
 def clusters_of(entries: Iterable[Entry]) -> list[Cluster]:
-    """The largest first."""
+    """By who acts, infosec before the others; of each the largest first."""
     all_of: dict[str, int] = {}
     over: dict[str, int] = {}
     for entry in entries:
@@ -35,7 +39,8 @@ def clusters_of(entries: Iterable[Entry]) -> list[Cluster]:
     found = [
         Cluster(
             code=code,
-            remedy=remedies.REMEDIES.get(code, remedies.UNKNOWN),
+            remedy=(remedy := remedies.REMEDIES.get(code, remedies.UNKNOWN)),
+            act=act_of_infosec(remedy),
             who=who_is_asked(code),
             accounts=figure(number, Filters(remedy=code)),
             may_begin_again=figure(over.get(code, 0), Filters(state=MAY_BEGIN_AGAIN, remedy=code)),
@@ -43,4 +48,6 @@ def clusters_of(entries: Iterable[Entry]) -> list[Cluster]:
         for code, number in all_of.items()
         if number
     ]
-    return sorted(found, key=lambda cluster: (-cluster.accounts.number, cluster.code))
+    return sorted(
+        found, key=lambda each: (each.who != BlockedOn.INFOSEC, each.who, -each.accounts.number, each.code)
+    )

@@ -4,6 +4,7 @@ A row's cells are put together here and not in a template: a hundred rows of inc
 most of the page's time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,15 +53,21 @@ def _coverage(summary: AccountSummary) -> str:
 
 
 def _blocked(summary: AccountSummary) -> str:
-    return blocked_word(summary.blocked_on) if summary.blocked_on != "nobody" else "–"
+    if summary.blocked_on == "nobody":
+        return "–"
+    # On one line: two words in so narrow a column would make every row two lines high.
+    return blocked_word(summary.blocked_on).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _remedy(summary: AccountSummary) -> str:
-    return escape(remedy_title(summary.remedy)) if summary.remedy else ""
+    return (
+        f'<span class="trouble-title">{escape(remedy_title(summary.remedy))}</span>' if summary.remedy else ""
+    )
 
 
 def _owner(summary: AccountSummary) -> str:
-    return escape(summary.owner_email) or "–"
+    email = escape(summary.owner_email)
+    return f'<a href="mailto:{email}">{email}</a>' if email else "–"
 
 
 def _blueprint(summary: AccountSummary) -> str:
@@ -137,6 +144,21 @@ def remedy_title(code: str) -> str:
 @cache
 def _remedy_title(code: str, _language: str) -> str:
     return str(remedies.REMEDIES.get(code, remedies.UNKNOWN).title)
+
+
+def remedy_choices(chosen: str) -> list[tuple[str, str]]:
+    """What may be wrong, by its title; and what an address asks for that nobody knows any more."""
+    found = list(_remedy_choices(get_language() or ""))
+    return found if not chosen or chosen in remedies.REMEDIES else [*found, (chosen, chosen)]
+
+
+@cache
+def _remedy_choices(_language: str) -> tuple[tuple[str, str], ...]:
+    """A few share their title: those have their code too."""
+    titles = {code: str(remedy.title) for code, remedy in remedies.REMEDIES.items()}
+    often = Counter(titles.values())
+    told = ((code, f"{title} ({code})" if often[title] > 1 else title) for code, title in titles.items())
+    return tuple(sorted(told, key=lambda each: each[1].lower()))
 
 
 def when(at: datetime) -> SafeString:

@@ -30,7 +30,9 @@ class LegendLine:
 
 
 def legend() -> list[LegendLine]:
-    return [LegendLine(*REGION_LOOKS[state], str(state.label)) for state in RegionState]
+    """What somebody looks for first comes first."""
+    states = sorted(RegionState, key=lambda state: state != RegionState.FAILED)
+    return [LegendLine(*REGION_LOOKS[state], str(state.label)) for state in states]
 
 
 def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], SafeString]:

@@ -47,6 +47,7 @@ class Overview:
     uncovered: Figure
     regions_enabled: int
     regions_covered: int
+    regions_uncovered: int
     covered_percent: int
     infosec: Figure
     without_owner: Figure
@@ -84,6 +85,7 @@ def overview_of(summaries: AccountSummaryQuerySet, now: datetime) -> Overview:
         ),
         regions_enabled=enabled,
         regions_covered=covered,
+        regions_uncovered=enabled - covered,
         covered_percent=share(covered, enabled),
         infosec=figure(
             _accounts(entries, blocked_on=BlockedOn.INFOSEC), Filters(blocked=(BlockedOn.INFOSEC,))

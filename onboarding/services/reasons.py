@@ -15,7 +15,7 @@ _WORDS: dict[str, str | Promise] = {
     "waits_for_infosec": _("It doesn’t wait for its owners, but for infosec or the portal."),
     "reminded_lately": _("They got a mail within the last day."),
     "never_started": _("It was never begun: its owner has still to hand it over."),
-    "still_open": _("A job for it is running."),
+    "still_open": _("A run of it is still open."),
     "nothing_to_retry": _("It is as it should be: there is nothing to do again."),
     "not_a_tag": _("This is no tag."),
     "not_of_infosec": _("Only somebody of infosec can look after an account."),

@@ -16,13 +16,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from onboarding.middleware.gatekeeper import demand_recent_sign_in
-from onboarding.models import Batch, BatchKind, BatchLine, LineState
+from onboarding.models import AwsAccount, Batch, BatchKind, BatchLine, LineState
+from onboarding.roster import Fault
 from onboarding.services import batches
 from onboarding.services.reasons import words_of
 from onboarding.services.refusals import Refused
 from onboarding.views.access import operator
 
 LINES_PER_PAGE = 100
+_NOT_DONE = (LineState.FAULTY, LineState.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Group:
 class Line:
     place: int
     number: str
+    # Of an account that is known.
+    name: str
     said: str
     words: str | Promise
 
@@ -51,11 +55,17 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     counts = {
         state: sum(group.count for group in groups if group.state == state) for state in LineState.values
     }
-    not_done = found.lines.filter(state__in=(LineState.FAULTY, LineState.REFUSED))
+    shown = request.GET.get("lines", "")
+    wanted = found.lines.filter(state__in=[shown] if shown in LineState.values else _NOT_DONE)
     after = request.GET.get("after", "")
     if after.isascii() and after.isdigit() and len(after) < 9:
-        not_done = not_done.filter(place__gt=int(after))
-    lines = list(not_done[: LINES_PER_PAGE + 1])
+        wanted = wanted.filter(place__gt=int(after))
+    lines = list(wanted[: LINES_PER_PAGE + 1])
+    names = dict(
+        AwsAccount.objects.visible_to(request.user)
+        .filter(number__in=[line.number for line in lines])
+        .values_list("number", "name")
+    )
     total = sum(counts.values())
     context = {
         "batch": found,
@@ -65,7 +75,8 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "total": total,
         "settled": total - counts[LineState.APPLIES],
         "groups": [group for group in groups if group.reason],
-        "lines": [_line(line) for line in lines[:LINES_PER_PAGE]],
+        "lines": [_line(line, names.get(line.number, "")) for line in lines[:LINES_PER_PAGE]],
+        "shown": LineState(shown) if shown in LineState.values else None,
         "after": lines[LINES_PER_PAGE - 1].place if len(lines) > LINES_PER_PAGE else None,
         "is_working": found.confirmed_at is not None and found.finished_at is None,
     }
@@ -116,8 +127,14 @@ def _groups(found: Batch) -> list[Group]:
     return sorted(groups, key=lambda group: (-group.count, group.reason))
 
 
-def _line(line: BatchLine) -> Line:
-    return Line(line.place, line.number, line.said, words_of(line.batch.kind, line.reason))
+def _line(line: BatchLine, name: str) -> Line:
+    entry = line.entry or {}
+    said = line.said or " ".join(entry.get("owners", ()))
+    if line.reason == Fault.TWICE:
+        said = _("line %(number)s") % {"number": line.said}
+    return Line(
+        line.place, line.number, name or entry.get("name", ""), said, words_of(line.batch.kind, line.reason)
+    )
 
 
 class Echo:
@@ -130,9 +147,7 @@ class Echo:
 def _report(found: Batch) -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(["line", "account", "why", "said"])
-    lines = found.lines.filter(state__in=(LineState.FAULTY, LineState.REFUSED)).values_list(
-        "place", "number", "reason", "said"
-    )
+    lines = found.lines.filter(state__in=_NOT_DONE).values_list("place", "number", "reason", "said")
     for place, number, reason, said in lines.iterator(chunk_size=1000):
         yield writer.writerow([place, number, words_of(found.kind, reason), harmless(said)])
 

@@ -15,8 +15,11 @@ for (const every of document.querySelectorAll("input[data-every]")) {
   const boxes = () => every.form.querySelectorAll('input[name="number"]');
   every.hidden = false;
   every.addEventListener("change", () => { for (const box of boxes()) box.checked = every.checked; });
+  const acts = every.form.querySelector("details[data-bulk]");
   every.form.addEventListener("change", () => {
     const checked = [...boxes()].filter((box) => box.checked).length;
+    // What may be done with them; it stays open when somebody takes a tick off.
+    if (acts && checked > 0) acts.open = true;
     every.checked = checked > 0 && checked === boxes().length;
     every.indeterminate = checked > 0 && checked < boxes().length;
   });

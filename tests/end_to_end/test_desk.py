@@ -111,7 +111,9 @@ def press(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("at_desk", MODES, ids=lambda mode: mode.name, indirect=True)
-def test_the_desks_work(at_desk: Desk, operator: User, owner: User, tmp_path: Path) -> None:
+def test_owners_are_asked_and_a_list_is_taken_in(
+    at_desk: Desk, operator: User, owner: User, tmp_path: Path
+) -> None:
     page = at_desk.page
     owned = accounts.register(
         owner, number="484535289196", name="Community IT", contact_email="o@example.org"
@@ -147,6 +149,14 @@ def test_the_desks_work(at_desk: Desk, operator: User, owner: User, tmp_path: Pa
     at_desk.go("/fleet/invitations/?state=unasked")
     at_desk.look("unasked")
 
+
+@pytest.mark.parametrize("at_desk", MODES, ids=lambda mode: mode.name, indirect=True)
+def test_what_is_done_with_many_accounts_and_with_one(at_desk: Desk, operator: User, owner: User) -> None:
+    page = at_desk.page
+    owned, *_others = [
+        accounts.register(owner, number=number, name=f"Community {number}", contact_email="o@example.org")
+        for number in ("484535289196", "484535289197", "484535289198")
+    ]
     desk.tag(operator, [owned], "prod")
     at_desk.go("/fleet/accounts/")
     page.locator("input[name=number]").nth(1).check()
@@ -157,6 +167,7 @@ def test_the_desks_work(at_desk: Desk, operator: User, owner: User, tmp_path: Pa
     expect(page.locator("h1")).to_have_text("Will be done for 2 accounts")
     at_desk.look("bulk")
     at_desk.go("/fleet/accounts/")
+    page.get_by_text("With the selected accounts").click()
     page.locator("input[name=all]").check()
     page.locator("button[name=act][value=remind]").click()
     expect(page.locator("h1")).to_contain_text("Will be done for")

@@ -146,3 +146,18 @@ def test_the_page_says_to_how_many_it_applies_and_why_not_to_the_others(
     assert "Will be done for 0 accounts" in page
     assert "its owner has still to hand it over" in page
     assert Batch.objects.get().lines.filter(state=LineState.FAULTY).count() == 5
+
+
+def test_each_number_of_a_batch_leads_to_as_many_lines(
+    operator: User, accounts: list[AwsAccount], sign_in: SignIn
+) -> None:
+    desk.tag(operator, accounts[:2], "prod")
+    client = sign_in(operator)
+    ticked = {"number": [account.number for account in accounts], "act": "tag", "tag": "prod", "query": ""}
+    page = client.post(f"{LIST}bulk/", ticked, follow=True)
+    address = page.redirect_chain[-1][0]
+    for state, number in ((LineState.APPLIES, 3), (LineState.KNOWN, 2)):
+        assert f'<a href="?lines={state}#lines">{number}</a>' in page.text
+        lines = client.get(f"{address}?lines={state}").text
+        assert lines.count("/fleet/accounts/0000000000") == number
+    assert client.get(f"{address}?lines=made-up").status_code == 200

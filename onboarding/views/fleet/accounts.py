@@ -7,7 +7,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from onboarding.fleet.columns import BESIDE, COLUMNS, DEFAULT_COLUMNS, LISTED, chosen_columns, rows_of
+from onboarding.fleet.columns import (
+    BESIDE,
+    COLUMNS,
+    DEFAULT_COLUMNS,
+    LISTED,
+    chosen_columns,
+    remedy_choices,
+    rows_of,
+)
 from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
 from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
 from onboarding.fleet.words import filter_words
@@ -49,6 +57,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "states": AccountState.choices,
         "blockers": BlockedOn.choices,
         "coverages": CoverageIs.choices,
+        "remedies": remedy_choices(filters.remedy),
         "region_states": REGION_STATES.items(),
         "after": filters.as_query(kept, after=page.after) if page.after else "",
         "before": filters.as_query(kept, before=page.before) if page.before else "",
