@@ -1,6 +1,9 @@
 """Does a summary always say what the tables it sums up say, whoever did what before?"""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -17,10 +20,15 @@ from onboarding.engine import readings
 from onboarding.models import (
     AccountSummary,
     AwsAccount,
+    Batch,
+    BatchKind,
+    BatchLine,
     FleetDay,
     Invitation,
+    Member,
     Ownership,
     Run,
+    StaffRole,
     Tally,
     standing,
 )
@@ -29,8 +37,17 @@ from onboarding.models.people import token_digest
 from onboarding.models.recounting import recount
 from onboarding.models.standing import LatestRun, coverage_of, standing_of
 from onboarding.observed import Failure
-from onboarding.services import invitations, ownership, retrying
-from onboarding.services.accounts import register
+from onboarding.services import (
+    batches,
+    bulk,
+    cancelling,
+    clusters,
+    importing,
+    invitations,
+    ownership,
+    retrying,
+)
+from onboarding.services.accounts import change_details, register
 from onboarding.services.refusals import Refused
 from onboarding.states import (
     AccountState,
@@ -96,7 +113,7 @@ def test_skipped_regions_are_not_counted_and_the_others_are_covered_or_not(
 
 
 class Fleet(RuleBasedStateMachine):
-    """People, workers and faults, in any order, on a few accounts."""
+    """People of every kind, workers and faults, in any order, on a few accounts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,6 +122,8 @@ class Fleet(RuleBasedStateMachine):
         self.users = [User.objects.create_user(f"u{n}", f"u{n}@example.org") for n in range(3)]
         for user in self.users:
             EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+        self.operator = User.objects.create_user("operator", "operator@example.org")
+        Member.objects.create(user=self.operator, role=StaffRole.OPERATOR)
         self.numbers = 0
 
     def teardown(self) -> None:
@@ -148,11 +167,67 @@ class Fleet(RuleBasedStateMachine):
     def an_owner_starts_again(self, which: int) -> None:
         account = self.accounts()[which % self.numbers]
         owner = account.ownerships.select_related("user").first()
-        assert owner is not None
+        if owner is None:
+            return
         try:
             retrying.start_again(owner.user, account)
         except Refused:
             return
+
+    @precondition(lambda self: self.numbers)
+    @rule(which=st.integers(0, 9), name=st.sampled_from(("IT", "Payments")))
+    def an_owner_tells_another_name(self, which: int, name: str) -> None:
+        account = self.accounts()[which % self.numbers]
+        owner = account.ownerships.select_related("user").first()
+        if owner is not None:
+            change_details(owner.user, account, name=name, contact_email="new@example.org")
+
+    @precondition(lambda self: Run.objects.open().exists())
+    @rule(which=st.integers(0, 9))
+    def an_owner_cancels(self, which: int) -> None:
+        runs = list(Run.objects.open().order_by("created_at"))
+        run = runs[which % len(runs)]
+        owner = run.account.ownerships.select_related("user").first()
+        if owner is None:
+            return
+        try:
+            cancelling.cancel(owner.user, run)
+        except Refused:
+            return
+
+    @rule(known=st.booleans(), dies=st.booleans())
+    def infosec_takes_in_a_list(self, known: bool, dies: bool) -> None:
+        numbers = [f"{self.numbers + n:012}" for n in ((0, 1, 2) if known and self.numbers else (1, 2))]
+        listed = "".join(f"{number},From the list,u0@example.org\n" for number in numbers)
+        batch, _shape = importing.judge_list(self.operator, BytesIO(listed.encode()), invite=True)
+        self._carry_out(batch, dies=dies)
+        self.numbers = AwsAccount.objects.count()
+
+    @precondition(lambda self: self.numbers)
+    @rule(kind=st.sampled_from((BatchKind.RETRY, BatchKind.REMIND, BatchKind.TAG)), dies=st.booleans())
+    def infosec_acts_on_all(self, kind: BatchKind, dies: bool) -> None:
+        ids = [account.pk for account in self.accounts()]
+        self._carry_out(bulk.judge_accounts(self.operator, kind, ids, {"tag": "prod"}), dies=dies)
+
+    def _carry_out(self, batch: Batch, *, dies: bool) -> None:
+        """The worker that dies has done a chunk, and could not say so."""
+        batches.confirm(self.operator, batch, batch.digest)
+
+        def and_die(batch: Batch, by: User, lines: Sequence[BatchLine]) -> None:
+            bulk.ACTS[BatchKind(batch.kind)](batch, by, lines)
+            raise ConnectionError
+
+        until = timezone.now() + timedelta(minutes=1)
+        if dies:
+            with suppress(ConnectionError):
+                batches.work(dict.fromkeys(BatchKind, and_die), until)
+            Batch.objects.update(lease_until=None)
+        else:
+            batches.work(bulk.ACTS, until)
+
+    @rule(remedy=st.sampled_from(REMEDIES))
+    def infosec_starts_a_cluster_again(self, remedy: str) -> None:
+        clusters.retry_cluster(self.operator, remedy)
 
     @precondition(lambda self: Run.objects.open().exists())
     @rule(to=st.sampled_from(RunStatus), reason=st.sampled_from(REMEDIES), which=st.integers(0, 9))
@@ -212,7 +287,7 @@ def test_counts_equal_a_recount_after_any_sequence_of_acts_and_faults(
 ) -> None:
     case = Fleet.TestCase
     case.settings = settings(
-        max_examples=25,
+        max_examples=15,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
