@@ -21,7 +21,9 @@ from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from demo.people import STAFF
 from demo.stack import ROOT, Options, Stack, running
+from tests import detours
 from tests.browser import CHROMIUM_ARGUMENTS, find_chromium
+from tests.detours import Names
 from tests.end_to_end import acts
 
 NUMBER, NAME = "484535289196", "Mozilla Community IT - 1002"
@@ -51,7 +53,7 @@ class Stop:
     Infosec's may name what `tests.tour_fleet` prints.
     """
 
-    moment: Moment
+    moment: Moment | detours.Moment
     file: str
     path: str
     title: str
@@ -180,7 +182,109 @@ STOPS = (
         "The account’s part of the audit log.",
     ),
     Stop(
-        Moment.VERIFIED, "accounts", "/", "Your accounts", "Each with where it stands and the one next act."
+        detours.Moment.ASKED,
+        "asked",
+        "/runs/{run}/",
+        "When something is the owner’s to decide",
+        "The work waits, and says for what.",
+    ),
+    Stop(
+        detours.Moment.ASKED,
+        "decide",
+        "/runs/{run}/decide/",
+        "The questions",
+        "What was found, and what follows from each answer. The answers make the plan.",
+    ),
+    Stop(
+        detours.Moment.FAILED,
+        "partly-done",
+        "/runs/{run}/",
+        "When a region fails",
+        "What happened, what it means, and the one thing to do. What is done stays done.",
+    ),
+    Stop(
+        detours.Moment.FAILED,
+        "retry",
+        "/runs/{run}/retry/",
+        "Try again what failed",
+        "Under the plan that was approved.",
+    ),
+    Stop(
+        detours.Moment.EXPIRED,
+        "needs-access",
+        "/runs/{run}/",
+        "When the access is no good",
+        "Told before anything was changed, with what would be.",
+    ),
+    Stop(
+        detours.Moment.EXPIRED,
+        "hand-over-again",
+        "/aws/{number}/hand-over/credentials/",
+        "Hand over again",
+        "The run goes on where it stopped.",
+    ),
+    Stop(
+        detours.Moment.BY_HAND,
+        "by-hand-begin",
+        "/aws/{number}/by-hand/",
+        "Handing nothing over",
+        "For who would rather create the stacks themselves.",
+    ),
+    Stop(
+        detours.Moment.BY_HAND_BEGUN,
+        "by-hand",
+        "/aws/{number}/by-hand/",
+        "By one’s own hand",
+        "Each step with its link and its command, to be ticked off.",
+    ),
+    Stop(
+        detours.Moment.CANCELLED,
+        "cancelled",
+        "/runs/{run}/",
+        "After cancelling",
+        "What AWS had begun has settled; the owner is asked what shall become of it.",
+    ),
+    Stop(
+        detours.Moment.CANCELLED,
+        "leave-or-undo",
+        "/runs/{run}/leave-as-is/",
+        "Leave it, or undo it",
+        "Both ways, with what each means.",
+    ),
+    Stop(
+        detours.Moment.UNDOING,
+        "undo-plan",
+        "/runs/{run}/plan/",
+        "The plan that undoes",
+        "Nothing but removals, read and approved like any other.",
+    ),
+    Stop(
+        detours.Moment.ALL,
+        "accounts",
+        "/",
+        "Your accounts",
+        "Each with where it stands and the one next act.",
+    ),
+    Stop(
+        detours.Moment.LOST,
+        "not-found",
+        "",
+        "Not found",
+        "What isn’t there, and what isn’t yours, look alike.",
+    ),
+    Stop(
+        detours.Moment.GERMAN,
+        "german",
+        "/runs/{run}/plan/",
+        "In German",
+        "Every page, every mail, and every remedy.",
+    ),
+    Stop(
+        detours.Moment.INVITED,
+        "invitation",
+        "",
+        "Invited",
+        "What a colleague sees who follows the link in the mail.",
     ),
     Stop(
         Moment.INFOSEC,
@@ -349,8 +453,8 @@ def main() -> int:
     return 0
 
 
-def walk(browser: Browser, stack: Stack) -> Iterator[tuple[Moment, Page, dict[str, str]]]:
-    """The owner's way, then infosec's; at each moment the page, and what addresses may name by then."""
+def walk(browser: Browser, stack: Stack) -> Iterator[tuple[Moment | detours.Moment, Page, Names]]:
+    """The owner's way, then infosec's; at each moment the page, and what addresses may name."""
     names = {"number": NUMBER}
     with visitor(browser) as page:
         page.goto(stack.address)
@@ -372,6 +476,9 @@ def walk(browser: Browser, stack: Stack) -> Iterator[tuple[Moment, Page, dict[st
         yield Moment.RUNNING, page, names
         page.locator("[data-run-status=verified]").wait_for(timeout=300_000)
         yield Moment.VERIFIED, page, names
+        with visitor(browser) as guest:
+            yield from detours.invitation(page, guest, stack, NUMBER)
+        yield from detours.walk(page, stack)
     # The worker would take up the made-up fleet's runs.
     stack.processes.stop("beat")
     stack.processes.stop("worker")
@@ -406,7 +513,7 @@ def visitor(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def take_pictures(browser: Browser, page: Page, stack: Stack, moment: Moment, names: dict[str, str]) -> None:
+def take_pictures(browser: Browser, page: Page, stack: Stack, moment: object, names: Names) -> None:
     for stop in STOPS:
         if stop.moment is not moment:
             continue
