@@ -38,7 +38,7 @@ class DetailsForm(forms.Form):
     )
     ticket_url = forms.URLField(
         label=_("Ticket"),
-        help_text=_("The link to infosec's ticket about this account."),
+        help_text=_("The link to infosec’s ticket about this account."),
         required=False,
         assume_scheme="https",
         widget=forms.URLInput(attrs={"autocomplete": "off"}),
@@ -60,7 +60,7 @@ class RegisterForm(DetailsForm):
         help_text=_("12 digits, at the top right of the AWS console. Spaces and dashes are fine."),
         max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        error_messages={"required": _("Enter the account's number.")},
+        error_messages={"required": _("Enter the account’s number.")},
     )
 
     def clean_number(self) -> str:
@@ -144,13 +144,13 @@ class RoleChangeForm(forms.Form):
 
 class RoleForm(forms.Form):
     role_arn = forms.CharField(
-        label=_("The role's ARN"),
+        label=_("The role’s ARN"),
         help_text=_(
             "Filled in with the role that the template creates. Change it if you named yours otherwise."
         ),
         max_length=2048,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "is-code"}),
-        error_messages={"required": _("Enter the role's ARN.")},
+        error_messages={"required": _("Enter the role’s ARN.")},
     )
 
 

@@ -13,7 +13,7 @@ from demo.stack import Stack
 from tests.end_to_end import acts
 
 ASKING, ASKING_NAME = "345678901234", "Web Performance"
-FAILING, FAILING_NAME = "210987654321", "Add-ons Review"
+FAILING, FAILING_NAME = "515151515151", "Add-ons Review"
 EXPIRING, EXPIRING_NAME = "616161616161", "Telemetry"
 BY_HAND, BY_HAND_NAME = "717171717171", "Localization"
 LEAVING, LEAVING_NAME = "818181818181", "Release Engineering"
@@ -80,6 +80,7 @@ def _questions(page: Page, stack: Stack) -> Iterator[tuple[Moment, Page, Names]]
 
 def _failures(page: Page, stack: Stack) -> Iterator[tuple[Moment, Page, Names]]:
     """CloudTrail refuses one region's trail."""
+    stack.cloud.account(FAILING, name=FAILING_NAME)
     fault = stack.cloud.fault(
         kind="refuse",
         principal=CLOUDFORMATION,
@@ -87,8 +88,9 @@ def _failures(page: Page, stack: Stack) -> Iterator[tuple[Moment, Page, Names]]:
         action="CreateTrail",
         region="eu-north-1",
         account=FAILING,
-        code="InsufficientDependencyServiceAccessPermissionException",
-        message="Access denied to a service that CloudTrail depends on.",
+        code="AccessDenied",
+        message="User: arn:aws:sts::515151515151:assumed-role/portal is not authorized to perform: "
+        "cloudtrail:CreateTrail with an explicit deny in a service control policy",
     )
     acts.register(page, stack, FAILING, FAILING_NAME)
     run = _hand_over(page, stack, FAILING, "planned")

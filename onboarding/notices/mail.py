@@ -51,8 +51,8 @@ _HEADINGS: dict[RunStatus, Words] = {
 }
 ACTS: dict[RunStatus, Words] = {
     RunStatus.VERIFIED: gettext_lazy("See what was proven"),
-    RunStatus.PARTLY_DONE: gettext_lazy("See what is missing, and start again"),
-    RunStatus.FAILED: gettext_lazy("See why, and start again"),
+    RunStatus.PARTLY_DONE: gettext_lazy("See what is missing, and try again"),
+    RunStatus.FAILED: gettext_lazy("See why, and what to do"),
     RunStatus.NEEDS_ACCESS: gettext_lazy("See why, and hand over access again"),
     RunStatus.NEEDS_OWNER: gettext_lazy("See what is asked"),
     RunStatus.PLANNED: gettext_lazy("Read the plan, and approve it"),

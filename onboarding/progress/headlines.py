@@ -20,7 +20,7 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
     ),
     RunStatus.SURVEYING: (
         gettext_lazy("Looking at the account"),
-        gettext_lazy("Every region is read. Nothing is changed."),
+        "",
     ),
     RunStatus.PLANNED: (
         gettext_lazy("The plan is ready"),
@@ -28,7 +28,7 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
     ),
     RunStatus.RUNNING: (
         gettext_lazy("The work goes on"),
-        gettext_lazy("The approved plan is being carried out, step by step."),
+        "",
     ),
     RunStatus.VERIFYING: (
         gettext_lazy("Verifying from outside: %(covered)s of %(all)s regions covered"),
@@ -54,7 +54,7 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
     ),
     RunStatus.FAILED: (
         gettext_lazy("The run failed"),
-        gettext_lazy("What is done stays done. Starting again does the rest."),
+        gettext_lazy("What is done stays done. Trying again does the rest."),
     ),
     RunStatus.CANCELLING: (
         gettext_lazy("Cancelling"),
@@ -74,7 +74,8 @@ _UNTOUCHED: dict[RunStatus, _Words] = {
         "Nothing was changed in your account. After a new hand-over the portal looks at it."
     ),
     RunStatus.NEEDS_OWNER: gettext_lazy(
-        "Nothing was changed in your account. Your answers make the plan, which you read and approve next."
+        "The portal found things of yours that it doesn’t touch without being told to. Nothing was changed; "
+        "your answers make the plan, which you read and approve next."
     ),
     RunStatus.FAILED: gettext_lazy("Nothing was changed in your account. You can start again at any time."),
     RunStatus.CANCELLED: gettext_lazy(
@@ -84,10 +85,10 @@ _UNTOUCHED: dict[RunStatus, _Words] = {
 
 
 def headline_of(run: Run, counts: RegionCounts, stages: Sequence[StageProgress]) -> tuple[str, str]:
-    """The page's heading and the sentence below it."""
+    """The page's heading and the sentence below it; empty where the next act's line says enough."""
     status = RunStatus(run.status)
     headline, lead = _HEADLINES[status]
-    if run.approved_at is None and not any(stage.started_at or stage.settled for stage in stages):
+    if run.approved_at is None and not any(stage.started_at or stage.done for stage in stages):
         lead = _UNTOUCHED.get(status, lead)
     if undoing.is_asked(run):
         return _("Cancelled: leave it, or undo it?"), _(

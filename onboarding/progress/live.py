@@ -69,7 +69,20 @@ class Progress:
     @property
     def has_begun(self) -> bool:
         """Whether counting regions says anything: before the work they all wait."""
-        return self.run.status not in {RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED}
+        before = {RunStatus.DRAFT, RunStatus.SURVEYING, RunStatus.PLANNED}
+        if self.run.approved_at is None:
+            before |= {RunStatus.NEEDS_OWNER, RunStatus.NEEDS_ACCESS}
+        return self.run.status not in before
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether the status says something beside the headline, which often says the same."""
+        return self.run.status in {RunStatus.RUNNING, RunStatus.VERIFIED, RunStatus.PARTLY_DONE}
+
+    @property
+    def lead_says_all(self) -> bool:
+        """Whether the sentence below the headline already says why it stopped, and what to do."""
+        return self.trouble is not None and self.trouble.code == "owner_must_decide"
 
     @property
     def wanted_regions(self) -> tuple[RegionRow, ...]:

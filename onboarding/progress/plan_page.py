@@ -55,6 +55,8 @@ class PlannedRegions:
     # Whether a trail is to be made or mended here; otherwise it is right already.
     is_changed: bool
     why: str | Promise
+    # Whether nothing of ours is there yet, which "is created" says already.
+    is_new: bool
     regions: tuple[tuple[str, str], ...]
 
 
@@ -95,6 +97,11 @@ class PlanPage:
     def left_alone(self) -> int:
         """Regions that are neither searched nor changed."""
         return len({region for note in self.notes if note.code in _LEFT_ALONE for region in note.regions})
+
+    @property
+    def only_creates(self) -> bool:
+        """Whether no stack that is written is there already."""
+        return all(write.step.why == "absent" for write in self.writes)
 
     @property
     def changed_regions(self) -> int:
@@ -231,6 +238,7 @@ def _regions(plan: Plan) -> tuple[PlannedRegions, ...]:
         PlannedRegions(
             is_changed=bool(why),
             why=_WHYS.get(why, ""),
+            is_new=why == "absent",
             regions=tuple((region, place_of(region)) for region in regions),
         )
         for why, regions in sorted(groups.items(), reverse=True)

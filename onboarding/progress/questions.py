@@ -23,6 +23,7 @@ class OptionWords:
     happens: str
     cost: str
     back: str
+    is_final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,20 @@ def option_words(code: str, option: str) -> OptionWords:
     make = _OPTIONS.get((code, verb))
     names = {"rest": named_region(rest), "cost": EXTRA_COPY_USD_PER_100_000_EVENTS}
     label, happens, cost, back = make() if make else (option, "", "", "")
-    return OptionWords(option, label % names, happens % names, cost % names, back % names)
+    is_final = (code, verb) in _FINAL
+    return OptionWords(option, label % names, happens % names, cost % names, back % names, is_final)
 
 
 _FREE = ""
+
+# What can't be taken back.
+_FINAL = {
+    ("old_stack_extras", "remove"),
+    ("old_stack_protected", "lift"),
+    ("old_role_attachments", "detach"),
+    ("name_blocked", "delete"),
+    ("too_many_trails", "free"),
+}
 
 _WORDS: dict[str, Callable[[], tuple[str, str]]] = {
     "old_stack_extras": lambda: (
@@ -207,24 +218,24 @@ _OPTIONS: dict[tuple[str, str], Callable[[], _Four]] = {
         _("You can delete the other yourself at any time."),
     ),
     ("own_trail", "keep"): lambda: (
-        _("Keep it, and add infosec’s beside it"),
-        _("Your trail is not touched."),
-        _("CloudTrail charges you about $%(cost)s for each 100,000 further-copy events."),
+        _("Keep what is yours, and add infosec’s beside it"),
+        _("Nothing of yours is touched."),
+        _("CloudTrail charges you about $%(cost)s for each 100,000 events that are recorded twice."),
         _("Deleting infosec’s stack removes its trails again."),
     ),
     ("own_trail", "repoint"): lambda: (
-        _("Let it deliver to infosec’s log storage instead"),
+        _("Let yours deliver to infosec’s log storage instead"),
         _(
-            "Its bucket, prefix and topic are changed, once and in its home region; infosec’s own trail is "
-            "not added where it records. New logs no longer go to your bucket; a stack that made the trail "
+            "Bucket, prefix and topic are changed, once and in the home region; infosec’s own trail is not "
+            "added where yours records. New logs no longer go to your bucket; a stack that made the trail "
             "would change it back."
         ),
         _("No second copy, so no charge for one."),
         _("You can point it back at any time; logs that were delivered stay where they are."),
     ),
     ("own_trail", "skip"): lambda: (
-        _("Leave its regions out"),
-        _("No trail of infosec’s is made where this one records: infosec sees nothing of these regions."),
+        _("Leave these regions out"),
+        _("No trail of infosec’s is made where yours records: infosec sees nothing of these regions."),
         _FREE,
         _("You can start again and add them at any time."),
     ),
@@ -243,13 +254,13 @@ _OPTIONS: dict[tuple[str, str], Callable[[], _Four]] = {
     ("too_many_trails", "free"): lambda: (
         _("Delete %(rest)s, and add infosec’s"),
         _("The trail is deleted and infosec’s takes its place. Logs that it delivered stay in your bucket."),
-        _("CloudTrail charges about $%(cost)s for each 100,000 further-copy events, as before."),
+        _("CloudTrail charges about $%(cost)s for each 100,000 events that are recorded twice, as before."),
         _("A deleted trail can’t be brought back; you can make another where there is room."),
     ),
     ("organization_trail", "add"): lambda: (
         _("Add infosec’s trails beside it"),
         _("Both record the same events. Your organization’s trail is not touched."),
-        _("CloudTrail charges this account about $%(cost)s for each 100,000 further-copy events."),
+        _("CloudTrail charges this account about $%(cost)s for each 100,000 events that are recorded twice."),
         _("Deleting infosec’s stack removes its trails again."),
     ),
     ("organization_trail", "skip"): lambda: (

@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 
 from onboarding.models import Run, Step
 from onboarding.progress.failures import trouble_of
+from onboarding.progress.places import named_region
 from onboarding.states import GrantKind, Stage, StepKind
 
 _OF_A_REGION = {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
@@ -54,6 +55,6 @@ def _line(steps: Sequence[Step]) -> Failed:
     return Failed(
         what=StepKind(first.kind).label,
         target=first.target,
-        regions=tuple(step.region for step in steps if step.region) if first.kind in _OF_A_REGION else (),
+        regions=tuple(named_region(step.region) for step in steps) if first.kind in _OF_A_REGION else (),
         why=trouble.remedy.title if trouble else "",
     )

@@ -26,7 +26,7 @@ class StageState(TextChoices):
 class StageProgress:
     stage: Stage
     state: StageState
-    settled: int
+    done: int
     total: int
     started_at: datetime | None
     finished_at: datetime | None
@@ -89,7 +89,7 @@ def _stage(run: Run, stage: Stage, steps: Sequence[Step], is_planned: bool) -> S
     return StageProgress(
         stage=stage,
         state=state,
-        settled=sum(step.is_settled and not is_given_up(step) for step in counted),
+        done=sum(step.is_settled and step.status not in _FAILED for step in counted),
         total=len(counted),
         started_at=min(started, default=None),
         finished_at=_end(run, state, max(finished, default=None)),

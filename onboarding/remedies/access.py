@@ -325,7 +325,7 @@ GENERAL_ROWS = (
         _("AWS reports that this account isn't active"),
         _("The account is suspended, or its sign-up was never completed."),
         _("Nothing can be done in it."),
-        _("Complete the sign-up or have AWS reactivate the account, then start again."),
+        _("Complete the sign-up or have AWS reactivate the account, then try again."),
         Who.OWNER,
         signs=(sign(kinds=(FailureKind.ACCOUNT_INACTIVE,)),),
     ),

@@ -26,7 +26,7 @@ ROWS = (
         _("The log storage could not be prepared"),
         _("Infosec's own storage account refused to admit your account."),
         _("Without that your logs would be rejected, so nothing was begun in your account."),
-        _("Nothing for you to do: infosec has to allow it. Then start again."),
+        _("Nothing for you to do: infosec has to allow it. Then try again."),
         Who.INFOSEC,
         signs=(
             sign(
@@ -40,7 +40,7 @@ ROWS = (
         _("The log storage doesn't admit your account"),
         _("A check of infosec's bucket, topic or reader role isn't satisfied; its name is shown below."),
         _("Without that your logs would be rejected, so nothing was begun in your account."),
-        _("Nothing for you to do: infosec has to put it right. Then start again."),
+        _("Nothing for you to do: infosec has to put it right. Then try again."),
         Who.INFOSEC,
         signs=(sign(places=ADMITTING),),
     ),
@@ -99,7 +99,7 @@ ROWS = (
         _("The trail is on, but its logs don't arrive"),
         _("CloudTrail reports an error when it delivers to infosec's bucket or topic."),
         _("What happens in this region is recorded and doesn't reach infosec."),
-        _("Nothing for you to do: infosec mends the storage, then start again to verify."),
+        _("Nothing for you to do: infosec mends the storage, then try again to verify."),
         Who.INFOSEC,
     ),
     Remedy(
@@ -107,7 +107,7 @@ ROWS = (
         _("No log has arrived yet"),
         _("The trail is logging, but its first log hasn't been seen within the time allowed."),
         _("It may only be late: a quiet region can take half an hour."),
-        _("Start again later: what is done stays done, and only this is looked at."),
+        _("Try again later: what is done stays done, and only this is looked at."),
         Who.OWNER,
     ),
     Remedy(

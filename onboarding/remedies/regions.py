@@ -81,7 +81,7 @@ ROWS = (
         _("The region's stack failed"),
         _("AWS could not create it; its words say why."),
         _("This region has no trail of ours. The other regions go on."),
-        _("Put right what is named there, then start again: only what failed is done again."),
+        _("Put right what is named there, then try again: only what failed is done again."),
         Who.OWNER,
     ),
     Remedy(
@@ -89,7 +89,7 @@ ROWS = (
         _("The region's stack was not made"),
         _("The installer has ended and left no stack here."),
         _("This region has no trail of ours. The other regions go on."),
-        _("Start again: only what failed is done again."),
+        _("Try again: only what failed is done again."),
         Who.OWNER,
     ),
     Remedy(
@@ -97,7 +97,7 @@ ROWS = (
         _("The installer left this region out"),
         _("It ended, twice, without making a stack here and without a reason."),
         _("This region has no trail of ours. The other regions go on."),
-        _("Start again: only what failed is done again."),
+        _("Try again: only what failed is done again."),
         Who.OWNER,
     ),
     Remedy(

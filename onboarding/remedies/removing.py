@@ -31,7 +31,7 @@ ROWS = (
         _("The stack is protected from deletion"),
         _("Somebody switched on its termination protection."),
         _("We lift that only when its owner says so. The stack was left as it is."),
-        _("Start again and allow it, or switch the termination protection off yourself."),
+        _("Switch the termination protection off, then try again; or make a new plan, and allow it there."),
         Who.OWNER,
         signs=(sign(text=r"TerminationProtection is enabled"),),
     ),
@@ -79,7 +79,7 @@ ROWS = (
         _("The old role still exists"),
         _("No stack holds it any more, and it still trusts the old principal."),
         _("Whoever had access through it still has."),
-        _("Delete the role in IAM, then start again."),
+        _("Delete the role in IAM, then try again."),
         Who.OWNER,
     ),
     Remedy(
@@ -105,7 +105,7 @@ ROWS = (
         _("AWS accepted the deletion and did nothing"),
         _("The stack stands as before, without a reason."),
         _("It is still there."),
-        _("Delete it yourself in the console, which shows more; then start again."),
+        _("Delete it yourself in the console, which shows more; then try again."),
         Who.OWNER,
     ),
     Remedy(

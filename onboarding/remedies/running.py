@@ -11,7 +11,7 @@ ROWS = (
         _("AWS is still busy with %(stack)s"),
         _("Another change of the stack hasn't ended within the time we wait for it."),
         _("Nothing of ours was done to it meanwhile."),
-        _("Wait until the stack has settled, then start again."),
+        _("Wait until the stack has settled, then try again."),
         Who.OWNER,
         signs=(
             sign(text=r"cannot be deleted while in status|in \w+_IN_PROGRESS state and can ?not be updated"),
@@ -31,7 +31,7 @@ ROWS = (
         _("It took too long"),
         _("This was not done within the time allowed, and no reason was given."),
         _("AWS may still be at work on it."),
-        _("Start again later: what is done by then stays done."),
+        _("Try again later: what is done by then stays done."),
         Who.OWNER,
     ),
     Remedy(
@@ -39,7 +39,7 @@ ROWS = (
         _("Something broke on our side"),
         _("The portal's own program broke at this, again and again. Your account and your access are fine."),
         _("What had been done by then stays as it is; what was handed over is destroyed with the run's end."),
-        _("The portal's operators find it in the worker's log and mend it. Start again after that."),
+        _("The portal's operators find it in the worker's log and mend it. Try again after that."),
         Who.PORTAL,
     ),
     Remedy(
@@ -47,7 +47,7 @@ ROWS = (
         _("Somebody undoes what we do"),
         _("The same thing had to be begun several times, and never lasted."),
         _("Something else in your account works against it, an automatic clean-up perhaps."),
-        _("Find out what (your CloudTrail shows it), stop it, then start again."),
+        _("Find out what (your CloudTrail shows it), stop it, then try again."),
         Who.OWNER,
     ),
     Remedy(
@@ -128,7 +128,7 @@ ROWS = (
         _("An earlier step has to be done first"),
         _("This was not begun because something before it failed."),
         _("Nothing was done by this step."),
-        _("Put right what is said of the earlier step, then start again."),
+        _("Put right what is said of the earlier step, then try again."),
         Who.OWNER,
     ),
     Remedy(

@@ -91,14 +91,14 @@ def callout(content: str, tone: str, *, glyph: str = "", id: str = "") -> SafeSt
 
 
 @register.simple_tag
-def progress_bar(done: int, every: int, label: str) -> SafeString:
-    """How much of how many; the words beside it say the same."""
+def progress_bar(done: int, every: int, label: str, *, is_going_on: bool = False) -> SafeString:
+    """How much of how many; the words beside it say the same. Green is kept for what is over."""
     return format_html(
         '<progress value="{}" max="{}" aria-label="{}"{}></progress>',
         done,
         every,
         label,
-        mark_safe(' class="is-complete"') if done == every else "",
+        mark_safe(' class="is-complete"') if done == every and not is_going_on else "",
     )
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import Run, undoing
+from onboarding.progress.places import named_region
 from onboarding.progress.retry import retry_of
 from onboarding.services import cancelling, retrying
 from onboarding.services.refusals import Refused
@@ -38,6 +39,11 @@ def cancel(request: HttpRequest, run_id: str) -> HttpResponse:
     return render(request, "cancel.html", {"run": run, "account": run.account, "has_begun": has_begun})
 
 
+# What a run got as far as, and what of it is told in one line for all regions, or not at all.
+_BEGUN = (StepStatus.FINISHED, StepStatus.WORKING)
+_IN_REGIONS = (StepKind.REGION_TRAIL, StepKind.VERIFY_REGION)
+
+
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave_as_is(request: HttpRequest, run_id: str) -> HttpResponse:
@@ -50,10 +56,12 @@ def leave_as_is(request: HttpRequest, run_id: str) -> HttpResponse:
         return redirect("run", run.pk)
     if run.status != RunStatus.CANCELLING:
         return redirect("run", run.pk)
+    begun = run.steps.filter(status__in=_BEGUN)
     context = {
         "run": run,
         "account": run.account,
-        "steps": run.steps.all(),
+        "steps": begun.exclude(kind__in=_IN_REGIONS),
+        "regions": [named_region(step.region) for step in begun.filter(kind=StepKind.REGION_TRAIL)],
         "may_undo": undoing.is_asked(run),
         "created": run.steps.filter(stack_id__in=undoing.created_by(run)),
         "removed": run.steps.filter(kind=StepKind.REMOVE_STACK, status=StepStatus.FINISHED),

@@ -27,6 +27,7 @@ from onboarding.company import Company
 from onboarding.middleware.gatekeeper import recent_sign_in_required
 from onboarding.models import AwsAccount, Run
 from onboarding.observed import DEFAULT_REGIONS
+from onboarding.progress.places import place_of
 from onboarding.services import by_hand as acts
 from onboarding.services.hand_over import RunInProgress
 from onboarding.services.refusals import Refused
@@ -74,7 +75,7 @@ def by_hand(request: HttpRequest, number: str) -> HttpResponse:
         "error": error,
         "typed": typed,
         "ticked": run.choices.get("ticked", []) if run else [],
-        "homes": company.home.regions,
+        "homes": [(region, place_of(region)) for region in company.home.regions],
     }
     if run is not None and waits:
         context |= {

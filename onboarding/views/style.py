@@ -105,7 +105,7 @@ def _stages() -> Iterator[StageProgress]:
         yield StageProgress(
             stage=stage,
             state=state,
-            settled=8 if is_counted else 0,
+            done=8 if is_counted else 0,
             total=17 if is_counted else 0,
             started_at=began if has_begun else None,
             finished_at=now if has_begun and not is_counted else None,

@@ -51,12 +51,11 @@ function ago(seconds) {
 }
 
 function tookSoFar(seconds) {
-  const number = (value, unit) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short" }).format(value);
-  const minutes = Math.floor(seconds / 60);
-  return (minutes ? `${number(minutes, "minute")} ` : "") + number(seconds % 60, "second");
+  const minutes = Math.floor(seconds / 60); // as the server writes what has ended
+  return minutes ? `${minutes} min ${String(seconds % 60).padStart(2, "0")} s` : `${seconds} s`;
 }
 
-const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const moments = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" });
 const withZone = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
 const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
 
@@ -72,8 +71,14 @@ function tellMoments(root) {
   }
 }
 
+function tellZone(root) {
+  const zone = new Intl.DateTimeFormat(language, { timeZoneName: "short" }).formatToParts().find((part) => part.type === "timeZoneName");
+  for (const each of root.querySelectorAll("[data-zone]")) each.textContent = zone.value;
+}
+
 function tellTimes(root) {
   tellMoments(root);
+  tellZone(root);
   const now = Date.now();
   for (const time of root.querySelectorAll("time[data-ago], time[data-since]")) {
     const seconds = Math.max(0, Math.floor((now - Date.parse(time.dateTime)) / 1000));

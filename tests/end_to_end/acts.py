@@ -29,8 +29,8 @@ def register(page: Page, stack: Stack, number: str, name: str) -> None:
 def create_role_at_the_console(page: Page, stack: Stack, number: str) -> None:
     """In a second tab, as the wizard says: the template that it offers, with the values that it shows."""
     template = page.request.get(f"{stack.address}/aws/{number}/hand-over/template.yaml").text()
-    external_id = page.locator("#external-id").inner_text()
-    until = page.locator("#expires-at").inner_text()
+    external_id = page.locator("#external-id").text_content() or ""
+    until = page.locator("#expires-at").text_content() or ""
     console = page.context.new_page()
     console.goto(f"{stack.cloud.url}/_sandbox/")
     console.locator(f"a[href$='/accounts/{number}']").first.click()

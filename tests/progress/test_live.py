@@ -131,14 +131,20 @@ def test_a_stage_takes_from_its_first_steps_beginning_to_its_last_ones_end() -> 
     ]
     trails = next(one for one in progress_of(run(), steps, [], []).stages if one.stage == Stage.TRAILS)
     assert (trails.started_at, trails.finished_at) == (NOW, later)
-    assert (trails.settled, trails.total) == (2, 2)
+    assert (trails.done, trails.total) == (2, 2)
 
 
 def test_regions_are_counted_without_the_one_step_for_all_of_them() -> None:
     parent = step(StepKind.DEPLOY_TRAILS, Stage.TRAILS, StepStatus.FINISHED, "us-west-2")
     steps = [parent, trail("us-east-1", StepStatus.FINISHED), trail("us-west-2", StepStatus.WORKING)]
     trails = next(one for one in progress_of(run(), steps, [], []).stages if one.stage == Stage.TRAILS)
-    assert (trails.settled, trails.total) == (1, 2)
+    assert (trails.done, trails.total) == (1, 2)
+
+
+def test_a_region_that_failed_is_not_counted_as_done() -> None:
+    steps = [trail("us-east-1", StepStatus.FAILED), trail("us-west-2", StepStatus.FINISHED)]
+    trails = next(one for one in progress_of(run(), steps, [], []).stages if one.stage == Stage.TRAILS)
+    assert (trails.state, trails.done, trails.total) == (StageState.FAILED, 1, 2)
 
 
 def test_no_plan_yet_means_that_stages_wait_rather_than_being_needless() -> None:
@@ -165,7 +171,7 @@ def test_what_a_cancelled_run_left_undone_has_not_failed() -> None:
     readings = [reading("us-east-1", RegionState.LOGGING)]
     progress = progress_of(run(RunStatus.CANCELLED), steps, readings, [])
     trails = next(one for one in progress.stages if one.stage == Stage.TRAILS)
-    assert (trails.state, trails.settled, trails.total) == (StageState.STOPPED, 1, 2)
+    assert (trails.state, trails.done, trails.total) == (StageState.STOPPED, 1, 2)
     assert [row.state for row in progress.regions] == [RegionState.LOGGING, RegionState.WAITING]
     assert [str(row.word) for row in progress.regions] == ["Logging, first log awaited", "Not begun"]
     assert (progress.counts.failed, progress.failed_steps) == (0, ())

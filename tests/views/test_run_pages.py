@@ -136,6 +136,26 @@ def test_aws_words_are_shown_with_their_request_ids(planned: Run, browser: Clien
         assert words in page
 
 
+def test_the_live_page_fetches_aws_words_where_they_are_asked_for(running: Run, browser: Client) -> None:
+    """Opened by htmx; without it, what is opened holds the link to their own page."""
+    page = page_of(browser, running)
+    _before, _id, opened = page.partition('<details id="aws-words">')
+    url = reverse("aws-words", args=[running.pk])
+    assert f'hx-get="{url}" hx-trigger="toggle from:#aws-words" hx-select="#aws-lines"' in opened
+    assert f'href="{url}"' in opened
+    assert 'id="aws-lines"' in browser.get(url).text
+
+
+def test_a_question_is_told_once_on_the_live_page(planned: Run, browser: Client) -> None:
+    asking = make_plan(questions=(PROTECTED,)).as_json()
+    Run.objects.filter(pk=planned.pk).update(
+        status=RunStatus.NEEDS_OWNER, reason_code="owner_must_decide", plan=asking
+    )
+    page = page_of(browser, planned)
+    assert "The portal found things of yours" in page
+    assert "Something only you can decide" not in page
+
+
 def test_a_plan_that_changed_is_shown_again_and_not_started(planned: Run, browser: Client) -> None:
     answer = browser.post(reverse("approve", args=[planned.pk]), {"digest": "0" * 64}, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("plan", args=[planned.pk])
@@ -257,6 +277,8 @@ def test_the_finished_page_shows_both_roles_and_what_is_left_to_do(running: Run,
     for arn in roles.values():
         assert arn in page
     assert "What was proven, from outside" in page
+    # The one next act stands above whatever there is to read.
+    assert page.index('id="next-act"') < page.index('id="proven"') < page.index('id="clean-up"')
     assert "aws cloudformation delete-stack --region us-west-2 --stack-name InfosecOnboardingHandover" in page
 
 
