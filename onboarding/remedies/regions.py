@@ -105,7 +105,7 @@ ROWS = (
         _("Your organization blocks %(region)s"),
         _("A policy of your AWS organization refuses everything here."),
         _("No trail can be made here by us, nor can anybody else do much here."),
-        _("Nothing, if that is meant. Else ask your organization's administrators to allow CloudTrail."),
+        _("If that is meant, leave it. Else have your organization allow CloudTrail here, then try again."),
         Who.OWNER,
         signs=(sign(kinds=(FailureKind.DENIED_BY_ORGANIZATION,), places=HERE),),
     ),

@@ -81,6 +81,11 @@ def test_an_owner_clicks_from_sign_in_to_verified_and_sees_each_region_go_live(
     assert any("creating" in history or "logging" in history for history in wanted.values())
     expect(page.get_by_role("heading", name="What was proven, from outside")).to_be_visible()
     assert_accessible(page)
+    # On the live page, and on one that was loaded when all was over.
+    for _ in range(2):
+        page.locator("#aws-words summary").click()
+        expect(page.locator("#aws-words table")).to_contain_text("cloudformation:CreateStack")
+        page.reload()
 
     assert [str(claim) for claim in claims(owner, company, old) if not claim.holds] == []
 
