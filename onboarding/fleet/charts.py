@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.dateformat import format as month_and_year
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.figures import share
@@ -15,8 +16,9 @@ LEFT, BOTTOM, TOP = 44, 22, 8
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    x: float
-    y: float
+    # As SVG writes numbers, whatever the reader's language: a comma would make two places of one.
+    x: str
+    y: str
     text: str
 
 
@@ -66,11 +68,11 @@ def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
         covered=area("regions_covered"),
         across=tuple(
             # Half of the last word would lie outside.
-            Label(min(x(day), WIDTH - 28), HEIGHT - 6, month_and_year(day.day, "M Y"))
+            Label(f"{min(x(day), WIDTH - 28):.1f}", f"{HEIGHT - 6}", month_and_year(day.day, "M Y"))
             for day in monthly[:: -max(1, len(monthly) // 5)]
         ),
         lines_across=" ".join(f"M{LEFT} {y(value):.1f} H{WIDTH}" for value in (most / 2, most)),
-        up=tuple(Label(LEFT - 6, y(value) + 4, _short(value)) for value in (0, most / 2, most)),
+        up=tuple(Label(f"{LEFT - 6}", f"{y(value) + 4:.1f}", _short(value)) for value in (0, most / 2, most)),
         words=words,
         lines=tuple(
             (
@@ -85,4 +87,4 @@ def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
 
 
 def _short(value: float) -> str:
-    return f"{value / 1000:.1f}k" if value >= 1000 else f"{value:.0f}"
+    return f"{number_format(value / 1000, 1)}k" if value >= 1000 else f"{value:.0f}"
