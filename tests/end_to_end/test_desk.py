@@ -16,11 +16,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from onboarding.models import AccountSummary, Batch, Member, StaffRole
+from onboarding.models import AccountSummary, Member, StaffRole
 from onboarding.services import accounts, desk
 from onboarding.services.batches import work
 from onboarding.services.bulk import ACTS
-from tests.end_to_end.test_matrix import WIDE
+from tests.end_to_end.test_matrix import NARROW, WIDE
 from tests.end_to_end.test_owner import assert_accessible
 from tests.services.test_importing import long_list
 from tests.views.conftest import SignIn, _light_settings, owner, sign_in
@@ -44,6 +44,7 @@ class Mode:
 MODES = (
     Mode("desk-in-the-dark", scheme="dark"),
     Mode("desk"),
+    Mode("desk-on-a-phone", size=NARROW),
 )
 
 
@@ -55,6 +56,16 @@ class Desk:
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.address}{path}")
+
+    def tab_to(self, selector: str, key: str = "Tab") -> None:
+        """With the Tab key alone, to what shows that it is focused."""
+        for _ in range(80):
+            self.page.keyboard.press(key)
+            if self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                outline = self.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+                assert outline != "none", selector
+                return
+        pytest.fail(f"The tabulator never comes to {selector}")
 
     def look(self, name: str) -> None:
         """axe finds nothing, and nothing scrolls sideways."""
@@ -141,7 +152,7 @@ def test_owners_are_asked_and_a_list_is_taken_in(
     press(page, "Take in")
     expect(page.locator("h1")).to_contain_text("of 210 done with")
     work_now()
-    at_desk.go(f"/fleet/batches/{Batch.objects.get().pk}/")
+    # The page finds out by itself.
     expect(page.locator("h1")).to_have_text("Done for 150 accounts")
     at_desk.look("taken-in")
     at_desk.go("/fleet/invitations/")
@@ -177,8 +188,8 @@ def test_what_is_done_with_many_accounts_and_with_one(at_desk: Desk, operator: U
     page.get_by_text("Save this view").click()
     page.locator("#view-name").fill("Production")
     press(page, "^Save$")
-    at_desk.look("views")
     expect(page.get_by_role("link", name="Production", exact=True)).to_have_attribute("aria-current", "true")
+    at_desk.look("views")
 
     at_desk.go("/fleet/accounts/484535289196/")
     page.locator("#desk-note").fill("Ann said on the phone: after the freeze.\n\nAsk again in January.")
@@ -191,24 +202,48 @@ def test_what_is_done_with_many_accounts_and_with_one(at_desk: Desk, operator: U
 def test_a_list_is_taken_in_by_the_keyboard_alone(at_desk: Desk) -> None:
     page = at_desk.page
     at_desk.go("/fleet/import/")
-
-    def tab_to(selector: str) -> None:
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-                outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-                assert outline != "none", selector
-                return
-        pytest.fail(f"The tabulator never comes to {selector}")
-
-    tab_to("textarea[name=pasted]")
+    at_desk.tab_to("textarea[name=pasted]")
     page.keyboard.insert_text("000000000001,One,a@example.org\n12345,Short,a@example.org")
-    tab_to("main button[type=submit]")
+    at_desk.tab_to("main button[type=submit]")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Will be done for 1 account")
-    tab_to("main form button[type=submit]")
+    at_desk.tab_to("main form button[type=submit]")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("of 2 done with")
     work_now()
-    at_desk.go(f"/fleet/batches/{Batch.objects.get().pk}/")
+    # The page finds out by itself.
     expect(page.locator("h1")).to_have_text("Done for 1 account")
+
+
+@pytest.mark.parametrize("at_desk", MODES[:1], ids=lambda mode: mode.name, indirect=True)
+def test_an_account_is_ticked_tagged_and_noted_by_the_keyboard_alone(
+    at_desk: Desk, operator: User, owner: User
+) -> None:
+    page = at_desk.page
+    accounts.register(owner, number="484535289196", name="Community IT", contact_email="o@example.org")
+    at_desk.go("/fleet/accounts/")
+    at_desk.tab_to("input[name=number]")
+    page.keyboard.press("Space")
+    expect(page.locator("details[data-bulk]")).to_have_attribute("open", "")
+    at_desk.go("/fleet/accounts/")
+    at_desk.tab_to("details[data-bulk] > summary")
+    page.keyboard.press("Enter")
+    at_desk.tab_to("input[name=all]")
+    page.keyboard.press("Space")
+    at_desk.tab_to("#bulk-tag", "Shift+Tab")
+    page.keyboard.insert_text("wave-1")
+    # Of all the acts, that of the field one is in.
+    page.keyboard.press("Enter")
+    expect(page.locator(".over")).to_contain_text("wave-1")
+    expect(page.locator("h1")).to_have_text("Will be done for 1 account")
+    at_desk.tab_to(".sums a")
+    page.keyboard.press("Enter")
+    expect(page.locator("#lines")).to_have_text("Will be done")
+    at_desk.tab_to("main table a")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/fleet/accounts/484535289196/"))
+    at_desk.tab_to("#desk-note")
+    page.keyboard.insert_text("Called: after the freeze.")
+    at_desk.tab_to("main form button[type=submit]")
+    page.keyboard.press("Enter")
+    expect(page.locator(".note").first).to_contain_text("after the freeze")
