@@ -42,7 +42,8 @@ class Letter:
 
 # Heading, and what is to be done about it: by whom answers for the account, and by whom only hears of it.
 _HEADINGS: dict[RunStatus, Words] = {
-    RunStatus.VERIFIED: gettext_lazy("Every region is covered"),
+    # Of every region but those that its owner has left out: the mail says of how many.
+    RunStatus.VERIFIED: gettext_lazy("The account is verified"),
     RunStatus.PARTLY_DONE: gettext_lazy("Some of it is not done yet"),
     RunStatus.FAILED: gettext_lazy("The run failed"),
     RunStatus.NEEDS_ACCESS: gettext_lazy("The portal needs access to go on"),

@@ -68,6 +68,14 @@ _HEADLINES: dict[RunStatus, tuple[_Words, _Words]] = {
     ),
 }
 
+# The same of a verified run that left regions out: each by its owner's own choice, or it weren't verified.
+_VERIFIED_BUT_FOR = (
+    gettext_lazy("Done: %(covered)s of %(all)s regions are covered, as you chose"),
+    gettext_lazy(
+        "Both roles are in place, and a first log has arrived from every region but those that you left out."
+    ),
+)
+
 # The same, where nothing has been done yet that could stay done.
 _UNTOUCHED: dict[RunStatus, _Words] = {
     RunStatus.NEEDS_ACCESS: gettext_lazy(
@@ -88,6 +96,8 @@ def headline_of(run: Run, counts: RegionCounts, stages: Sequence[StageProgress])
     """The page's heading and the sentence below it; empty where the next act's line says enough."""
     status = RunStatus(run.status)
     headline, lead = _HEADLINES[status]
+    if status == RunStatus.VERIFIED and counts.covered < counts.wanted:
+        headline, lead = _VERIFIED_BUT_FOR
     if run.approved_at is None and not any(stage.started_at or stage.done for stage in stages):
         lead = _UNTOUCHED.get(status, lead)
     if undoing.is_asked(run):

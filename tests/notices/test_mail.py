@@ -62,7 +62,7 @@ def test_a_finished_run_is_told_with_its_regions(arrive: Arrive) -> None:
     arrive(RunStatus.VERIFIED)
     outbox.tell()
     message = told_to("owner@example.org")
-    assert message.subject == f"{NUMBER}: Every region is covered (Mozilla Community IT - 1002)"
+    assert message.subject == f"{NUMBER}: The account is verified (Mozilla Community IT - 1002)"
     assert "CloudTrail logs in 2 regions, and a first log has arrived from each." in message.body
     assert "because you answer for this account" in message.body
     assert "because you are infosec’s contact" in told_to("infosec@example.org").body

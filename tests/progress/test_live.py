@@ -77,6 +77,16 @@ def test_a_region_that_recovered_is_covered_whatever_failed_before() -> None:
     assert progress.regions[0].state == RegionState.COVERED
 
 
+def test_who_left_a_region_out_is_not_told_that_all_are_covered() -> None:
+    readings = [reading("us-east-1", RegionState.COVERED), reading("us-west-2", RegionState.COVERED)]
+    progress = progress_of(run(RunStatus.VERIFIED), [], readings, [])
+    assert progress.headline == "Done: all 2 regions are covered"
+    readings = [reading("us-east-1", RegionState.COVERED), reading("us-west-2", RegionState.WAITING)]
+    progress = progress_of(run(RunStatus.VERIFIED), [], readings, [])
+    assert progress.headline == "Done: 1 of 2 regions are covered, as you chose"
+    assert "left out" in progress.lead
+
+
 def test_while_verifying_only_covered_regions_count() -> None:
     readings = [reading("us-east-1", RegionState.COVERED), reading("us-west-2", RegionState.LOGGING)]
     progress = progress_of(run(RunStatus.VERIFYING), [], readings, [])
