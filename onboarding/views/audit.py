@@ -4,7 +4,7 @@ The addresses that people came from are shown to auditors alone. Whether the log
 the web side has no key for that. `manage.py audit verify` answers it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,8 @@ class Line:
     what: str
     account_number: str
     address: str
+    # What it was about, in a few words; empty where the pairs are few enough to be read at once.
+    about: str
     pairs: tuple[tuple[str, str], ...]
     sequence: int | None
 
@@ -115,6 +117,11 @@ def _page(request: HttpRequest, records: AuditRecords) -> Page:
     return Page(tuple(_line(record) for record in shown), older)
 
 
+# So many are read at once; of more, the first words say what it was about.
+_FEW = 3
+_ABOUT = ("operation", "move", "stack", "target", "region", "reason", "email", "role")
+
+
 def _line(record: AuditRecord) -> Line:
     known = record.kind in AuditKind.values
     return Line(
@@ -123,6 +130,7 @@ def _line(record: AuditRecord) -> Line:
         what=str(AuditKind(record.kind).label) if known else record.kind,
         account_number=record.account_number,
         address=record.ip,
+        about=_about(record.data),
         pairs=tuple(
             (name.replace("_", " "), _shown(value))
             for name, value in record.data.items()
@@ -130,6 +138,12 @@ def _line(record: AuditRecord) -> Line:
         ),
         sequence=record.sequence,
     )
+
+
+def _about(data: Mapping[str, Any]) -> str:
+    if len(data) <= _FEW:
+        return ""
+    return " · ".join(_shown(data[name]) for name in _ABOUT if data.get(name))
 
 
 def _shown(value: Any) -> str:

@@ -135,6 +135,20 @@ def test_what_is_in_a_record_is_shown_as_text(account: AwsAccount, browser: Clie
     assert "&lt;script&gt;alert" in text
 
 
+def test_a_long_record_says_first_what_it_was_about(account: AwsAccount, browser: Client) -> None:
+    audit.append(
+        "aws.write",
+        account_id=account.pk,
+        operation="CreateStack",
+        region="us-west-2",
+        stack="OurRoles",
+        token="t-1",
+    )
+    text = browser.get(reverse("account-audit", args=[account.number])).text
+    assert "CreateStack · OurRoles · us-west-2" in text
+    assert "<dt>token</dt><dd>t-1</dd>" in text
+
+
 @pytest.mark.parametrize(("name", "place"), [("hand-over", "page"), ("hand-over-template", "template")])
 def test_whoever_sees_the_external_id_is_on_record(
     name: str, place: str, account: AwsAccount, owner: User, browser: Client
