@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from portal.unchanging import always_the_same
+
 register = template.Library()
 
 # A status is shown by a glyph, a word and a colour: the tone and glyph of every stored word.
@@ -56,6 +58,7 @@ def glyph(status: str) -> str:
 
 
 @register.simple_tag
+@always_the_same
 def icon(name: str) -> SafeString:
     """A glyph of the sprite that every page carries; the words beside it say the same."""
     return format_html(

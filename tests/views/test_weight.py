@@ -39,6 +39,8 @@ def _as_in_production(settings: Settings, tmp_path: Path) -> None:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
     }
     call_command("collectstatic", interactive=False, verbosity=0)
+    # The same, said anew: so that Django lets go of templates that name the files as they are in development.
+    settings.TEMPLATES = list(settings.TEMPLATES)
 
 
 @pytest.fixture
