@@ -90,6 +90,7 @@ urlpatterns = [
     path("fleet/accounts/views/", fleet_bulk.save_view, name="save-view"),
     path("fleet/accounts/views/<int:view_id>/forget/", fleet_bulk.forget_view, name="forget-view"),
     path("fleet/accounts/<slug:number>/desk/", fleet_bulk.act, name="desk"),
+    path("fleet/accounts/<slug:number>/history/", fleet_account.history, name="fleet-account-history"),
     path("fleet/accounts/<slug:number>/", fleet_account.account, name="fleet-account"),
     path("second-factor/", staff.second_factor, name="second-factor"),
     path("runs/<uuid:run_id>/", run.run, name="run"),

@@ -318,6 +318,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if IS_PRO
 # Django's admin shows the whole database to those who may: not needed for the work, so off where it counts.
 ADMIN_ENABLED = env.bool("ADMIN_ENABLED", default=not IS_PRODUCTION)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "onboarding.custody.reports.SilentReporterFilter"
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True

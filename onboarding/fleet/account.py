@@ -1,132 +1,168 @@
-"""What does infosec see of one account? All that is known of it, but for secrets."""
+"""What does infosec see of one account at first? What was done in it before stands in `history`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from django.utils.functional import Promise
+from django.contrib.auth.models import User
+from django.db.models import BigAutoField, CharField, Exists, OuterRef, UUIDField
 
 from onboarding.fleet.looks import blocked_word
-from onboarding.models import AccountSummary, AwsAccount, Grant, Ownership, RegionReading, Run, Step
+from onboarding.models import (
+    AccountNote,
+    AccountSummary,
+    AccountTag,
+    Ownership,
+    OwnershipRole,
+    RegionReading,
+    Step,
+)
+from onboarding.models.people import sees_every_account
+from onboarding.models.prepared import Prepared, columns_of
+from onboarding.models.reading import PlainReading
+from onboarding.models.step import PlainStep
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.regions import RegionRow, region_rows
 from onboarding.remedies.desk import act_of_infosec
 from onboarding.remedies.remedy import Words
-from onboarding.states import RegionState, StepKind
+from onboarding.states import SETTLED_RUN_STATUSES, RegionState
 
-RUNS_SHOWN = 20
-# Of a run: it has wide columns, and its people have many.
-RUN_SHOWN = (
-    "account", "status", "reason_code", "failure", "created_at", "finished_at",
-    "started_by__email", "approved_by__email",
-)  # fmt: skip
-GRANTS_SHOWN = 10
-# Never what was sealed in it.
-GRANT_SHOWN = ("account", "kind", "label", "handed_over_at", "destroyed_at", "handed_over_by__email")
+NOTES_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class DeployedStack:
-    """A stack that a run put there, found there or took away."""
+class Account:
+    """The account, its summary, and what there is one of: whoever looks after it, and its latest run."""
 
-    what: str | Promise
+    pk: int
+    number: str
     name: str
-    region: str
-    stack_id: str
-    template: str
-    status: str
+    alias: str
+    contact_email: str
+    ticket_url: str
+    registered_at: datetime
+    assigned_to: str | None
+    state: str
+    since: datetime
+    blocked_on: str
+    remedy: str
+    regions_enabled: int
+    regions_covered: int
+    blueprint_version: str
+    blueprint_digest: str
+    latest_run: UUID | None
+    run_status: str | None
+    run_reason: str | None
+    run_failure: dict[str, Any] | None
+    # Most have neither: it is cheaper to know than to look.
+    is_tagged: bool
+    is_noted: bool
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is under way."""
+        return self.run_status is None or self.run_status in SETTLED_RUN_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    role: str
+    email: str
+
+    @property
+    def word(self) -> str:
+        return str(OwnershipRole(self.role).label)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    at: datetime
+    # None when its author is no user any more.
+    author_email: str | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    account: AwsAccount
-    summary: AccountSummary
+    account: Account
     blocked_on: str
     trouble: Trouble | None
     # What to do about it, as infosec reads it.
     act: Words
-    runs: Sequence[Run]
     # What is wrong first; those that are left out by themselves.
     wanted: tuple[RegionRow, ...]
     skipped: tuple[RegionRow, ...]
     # Of those wanted, the regions that are not covered.
     uncovered: tuple[str, ...]
     read_at: datetime | None
-    stacks: tuple[DeployedStack, ...]
-    people: Sequence[Ownership]
-    # Never with what was sealed in them.
-    grants: Sequence[Grant]
+    people: Sequence[Person]
+    tags: Sequence[str]
+    notes: Sequence[Note]
 
 
-def page_of(summary: AccountSummary) -> AccountPage:
-    """From a summary that was read with its account."""
-    account = summary.account
-    runs = list(account.runs.select_related("started_by", "approved_by").only(*RUN_SHOWN)[:RUNS_SHOWN])
-    latest = runs[0] if runs else None
-    steps = list(latest.steps.all()) if latest else []
-    readings = list(RegionReading.objects.filter(account=account))
-    trouble = trouble_of(latest.reason_code, latest.failure) if latest and summary.remedy else None
-    regions = region_rows(readings, steps, is_over=latest is None or latest.is_settled)
+_ID = BigAutoField()
+_accounts = Prepared(
+    Account,
+    lambda number: AccountSummary.objects.filter(number=number).values_list(
+        "account_id", "number", "name", "account__alias", "account__contact_email", "account__ticket_url",
+        "account__registered_at", "account__assignment__user__email", "state", "since", "blocked_on",
+        "remedy", "regions_enabled", "regions_covered", "blueprint_version", "blueprint_digest",
+        "latest_run", "latest_run__status", "latest_run__reason_code", "latest_run__failure",
+        Exists(AccountTag.objects.filter(account=OuterRef("pk"))),
+        Exists(AccountNote.objects.filter(account=OuterRef("pk"))),
+    ),
+    CharField(),
+)  # fmt: skip
+_people = Prepared(
+    Person,
+    lambda account: (
+        Ownership.objects.filter(account=account).order_by("pk").values_list("role", "user__email")
+    ),
+    _ID,
+)
+_tags = Prepared(str, lambda account: AccountTag.objects.filter(account=account).values_list("name"), _ID)
+_notes = Prepared(
+    Note,
+    lambda account: AccountNote.objects.filter(account=account).values_list("at", "author__email", "text")[
+        :NOTES_SHOWN
+    ],
+    _ID,
+)
+_readings = Prepared(
+    PlainReading,
+    lambda account: RegionReading.objects.filter(account=account).values_list(*columns_of(PlainReading)),
+    _ID,
+)
+_steps = Prepared(
+    PlainStep,
+    lambda run: Step.objects.filter(run=run).values_list(*columns_of(PlainStep)),
+    UUIDField(),
+)
+
+
+def page_of(user: User, number: str) -> AccountPage | None:
+    """None where there is no such account, as for everybody who isn't of infosec."""
+    found = _accounts.ask(number) if sees_every_account(user) else []
+    if not found:
+        return None
+    account = found[0]
+    steps = _steps.ask(account.latest_run) if account.latest_run else []
+    readings = _readings.ask(account.pk)
+    regions = region_rows(readings, steps, is_over=account.is_settled)
+    trouble = trouble_of(account.run_reason or "", account.run_failure) if account.remedy else None
+    wanted = [row for row in regions if row.state != RegionState.SKIPPED]
     return AccountPage(
         account=account,
-        summary=summary,
-        blocked_on=blocked_word(summary.blocked_on),
+        blocked_on=blocked_word(account.blocked_on),
         trouble=trouble,
         act=act_of_infosec(trouble.remedy) if trouble else "",
-        runs=runs,
-        wanted=tuple(
-            sorted(
-                (row for row in regions if row.state != RegionState.SKIPPED),
-                key=lambda row: row.state != RegionState.FAILED,
-            )
-        ),
-        uncovered=tuple(
-            row.region for row in regions if row.state not in {RegionState.COVERED, RegionState.SKIPPED}
-        ),
+        wanted=tuple(sorted(wanted, key=lambda row: row.state != RegionState.FAILED)),
+        uncovered=tuple(row.region for row in wanted if row.state != RegionState.COVERED),
         skipped=tuple(row for row in regions if row.state == RegionState.SKIPPED),
         read_at=max((reading.read_at for reading in readings), default=None),
-        stacks=_stacks(steps, readings),
-        people=list(
-            Ownership.objects.filter(account=account)
-            .select_related("user")
-            .only("role", "user__email")
-            .order_by("pk")
-        ),
-        grants=list(
-            account.grants.select_related("handed_over_by")
-            .only(*GRANT_SHOWN)
-            .order_by("-handed_over_at")[:GRANTS_SHOWN]
-        ),
+        people=_people.ask(account.pk),
+        tags=_tags.ask(account.pk) if account.is_tagged else (),
+        notes=_notes.ask(account.pk) if account.is_noted else (),
     )
-
-
-def _stacks(steps: Sequence[Step], readings: Sequence[RegionReading]) -> tuple[DeployedStack, ...]:
-    """The parents as the latest run knows them, then the regional ones as they were last read."""
-    parents = [
-        DeployedStack(
-            what=StepKind(step.kind).label,
-            name=step.target,
-            region=step.region,
-            stack_id=step.stack_id,
-            template=step.template_digest[:12],
-            status=step.aws_status or str(step.get_status_display()),
-        )
-        for step in steps
-        if step.kind in {StepKind.REMOVE_STACK, StepKind.DEPLOY_ROLES, StepKind.DEPLOY_TRAILS}
-    ]
-    templates = {
-        step.region: step.template_digest[:12] for step in steps if step.kind == StepKind.REGION_TRAIL
-    }
-    regional = [
-        DeployedStack(
-            what=StepKind.REGION_TRAIL.label,
-            name=reading.stack_id.partition(":stack/")[2].partition("/")[0],
-            region=reading.region,
-            stack_id=reading.stack_id,
-            template=templates.get(reading.region, ""),
-            status=reading.stack_status,
-        )
-        for reading in readings
-        if reading.stack_id
-    ]
-    return (*parents, *regional)

@@ -2,16 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from django.utils.dateformat import format as month_and_year
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.figures import share
-from onboarding.models import FleetDay
 
 WIDTH, HEIGHT = 640, 200
 LEFT, BOTTOM, TOP = 44, 22, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date
+    regions_enabled: int
+    regions_covered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class CoverageChart:
     lines: tuple[tuple[str, int, int, int], ...]
 
 
-def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
+def coverage_chart(days: Sequence[Day]) -> CoverageChart | None:
     """None where there are not yet two days to compare."""
     if len(days) < 2:
         return None
@@ -46,7 +53,7 @@ def coverage_chart(days: Sequence[FleetDay]) -> CoverageChart | None:
     most = max(1, *(day.regions_enabled for day in days))
     length = max((last.day - first.day).days, 1)
 
-    def x(day: FleetDay) -> float:
+    def x(day: Day) -> float:
         return LEFT + (WIDTH - LEFT) * (day.day - first.day).days / length
 
     def y(value: float) -> float:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from html import escape
+from itertools import chain
+from operator import attrgetter
 
-from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -19,95 +20,90 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import remedies
+from onboarding.fleet.figures import page_about
 from onboarding.fleet.looks import blocked_word, state_chip
-from onboarding.models import AccountSummary
+from onboarding.models import AccountSummary, AwsAccount
 
 Words = str | Promise
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`cell` is its HTML, with what people wrote escaped; `plain` what an export says."""
+    """`cell` makes the HTML of the summary's values named in `of`, with what people wrote escaped."""
 
     word: str
     label: Words
-    cell: Callable[[AccountSummary], str]
-    plain: str
+    cell: Callable[..., str]
+    of: tuple[str, ...]
     is_default: bool = True
 
 
-def _since(summary: AccountSummary) -> str:
-    return when(summary.since)
-
-
-def _moved(summary: AccountSummary) -> str:
-    return when(summary.moved_at)
-
-
-def _coverage(summary: AccountSummary) -> str:
-    if not summary.regions_enabled:
+def _coverage(covered: int, enabled: int) -> str:
+    if not enabled:
         return "–"
-    tone = "bad" if summary.regions_uncovered else "good"
-    covered, enabled = summary.regions_covered, summary.regions_enabled
+    tone = "bad" if covered < enabled else "good"
     return f'<span class="coverage tone-{tone}">{covered}<span class="quiet">/{enabled}</span></span>'
 
 
-def _blocked(summary: AccountSummary) -> str:
-    if summary.blocked_on == "nobody":
+def _blocked(blocked_on: str) -> str:
+    if blocked_on == "nobody":
         return "–"
     # On one line: two words in so narrow a column would make every row two lines high.
-    return blocked_word(summary.blocked_on).replace(" ", "\N{NO-BREAK SPACE}")
+    return blocked_word(blocked_on).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _remedy(summary: AccountSummary) -> str:
-    return (
-        f'<span class="trouble-title">{escape(remedy_title(summary.remedy))}</span>' if summary.remedy else ""
-    )
+def _remedy(code: str) -> str:
+    return f'<span class="trouble-title">{escape(remedy_title(code))}</span>' if code else ""
 
 
-def _owner(summary: AccountSummary) -> str:
-    email = escape(summary.owner_email)
+def _owner(email: str) -> str:
+    email = escape(email)
     return f'<a href="mailto:{email}">{email}</a>' if email else "–"
 
 
-def _blueprint(summary: AccountSummary) -> str:
-    if not summary.blueprint_digest:
-        return "–"
-    version = summary.blueprint_version or summary.blueprint_digest[:12]
-    return f'<span class="mono">{escape(version)}</span>'
+def _blueprint(version: str, digest: str) -> str:
+    return f'<span class="mono">{escape(version or digest[:12])}</span>' if digest else "–"
 
 
-def _tags(summary: AccountSummary) -> str:
-    tags = [tag.name for tag in summary.account.tags.all()]
+def _tags(account: AwsAccount) -> str:
+    tags = [tag.name for tag in account.tags.all()]
     return format_html_join(" ", '<span class="tag">{}</span>', ((tag,) for tag in tags))
 
 
-def _looked_after(summary: AccountSummary) -> str:
-    assignment = getattr(summary.account, "assignment", None)
+def _looked_after(account: AwsAccount) -> str:
+    assignment = getattr(account, "assignment", None)
     return escape(assignment.user.email) if assignment else "–"
 
 
-# Of a summary, what a row of any columns shows or is sorted by.
-LISTED = (
-    "number", "name", "owner_email", "state", "blocked_on", "since", "remedy", "moved_at",
-    "blueprint_version", "blueprint_digest", "regions_enabled", "regions_covered", "regions_uncovered",
-)  # fmt: skip
+def when(at: datetime) -> SafeString:
+    """A time that the page's script turns into "2 days ago"; without it the time itself."""
+    # Digits, dashes and colons: nothing to escape, and a page has hundreds.
+    text = at.isoformat()
+    return mark_safe(f'<time datetime="{text}" data-ago>{text[:10]} {text[11:16]} UTC</time>')  # noqa: S308
+
+
 # What these show lies beside the account, and is read for a page only where they are chosen.
 BESIDE = {"tags": "account__tags", "assigned": "account__assignment__user"}
 
 COLUMNS: Mapping[str, Column] = {
     column.word: column
     for column in (
-        Column("state", _("State"), lambda summary: state_chip(summary.state), "state"),
-        Column("since", _("Since"), _since, "since"),
-        Column("blocked", _("Waits for"), _blocked, "blocked_on"),
-        Column("remedy", _("What is wrong"), _remedy, "remedy"),
-        Column("coverage", _("Regions covered"), _coverage, "regions_covered"),
-        Column("owner", _("Owner"), _owner, "owner_email"),
-        Column("blueprint", _("Blueprint"), _blueprint, "blueprint_digest", is_default=False),
-        Column("moved", _("Last movement"), _moved, "moved_at", is_default=False),
-        Column("tags", _("Tags"), _tags, "", is_default=False),
-        Column("assigned", _("Looked after by"), _looked_after, "", is_default=False),
+        Column("state", _("State"), state_chip, ("state",)),
+        Column("since", _("Since"), when, ("since",)),
+        Column("blocked", _("Waits for"), _blocked, ("blocked_on",)),
+        Column("remedy", _("What is wrong"), _remedy, ("remedy",)),
+        Column("coverage", _("Regions covered"), _coverage, ("regions_covered", "regions_enabled")),
+        Column("owner", _("Owner"), _owner, ("owner_email",)),
+        Column(
+            "blueprint",
+            _("Blueprint"),
+            _blueprint,
+            ("blueprint_version", "blueprint_digest"),
+            is_default=False,
+        ),
+        Column("moved", _("Last movement"), when, ("moved_at",), is_default=False),
+        Column("tags", _("Tags"), _tags, ("account",), is_default=False),
+        Column("assigned", _("Looked after by"), _looked_after, ("account",), is_default=False),
     )
 }
 DEFAULT_COLUMNS = tuple(column for column in COLUMNS.values() if column.is_default)
@@ -119,21 +115,31 @@ def chosen_columns(words: Iterable[str]) -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS.values() if column.word in asked) or DEFAULT_COLUMNS
 
 
+def fields_of(columns: Iterable[Column]) -> list[str]:
+    """Of a summary, what a row of these columns shows."""
+    return ["number", "name", *chain.from_iterable(column.of for column in columns)]
+
+
 def rows_of(summaries: Sequence[AccountSummary], columns: Sequence[Column]) -> SafeString:
     """The table's rows as HTML. Every cell escapes what people wrote."""
-    # One address is made and the others are cut from it: `reverse` a hundred times costs more than the rows.
-    before, _hole, after = reverse("fleet-account", args=["000000000000"]).partition("000000000000")
-    cells = [column.cell for column in columns]
     rows = []
-    for summary in summaries:
+    for summary, *cells in zip(summaries, *(_cells(column, summaries) for column in columns), strict=True):
         number, name = summary.number, escape(summary.name)
         rows.append(
             f'<tr><td><input type="checkbox" name="number" value="{number}" aria-label="{name}"></td>'
-            f'<th scope="row"><a href="{before}{number}{after}">{name}</a>'
-            f'<span class="under mono">{number}</span></th><td>'
-            f"{'</td><td>'.join([cell(summary) for cell in cells])}</td></tr>"
+            f'<th scope="row"><a href="{page_about(number)}">{name}</a>'
+            f'<span class="under mono">{number}</span></th><td>{"</td><td>".join(cells)}</td></tr>'
         )
     return mark_safe("\n".join(rows))  # noqa: S308 - what people wrote is escaped above and in the cells
+
+
+def _cells(column: Column, summaries: Iterable[AccountSummary]) -> list[str]:
+    """The column's, downwards. Most of a page's rows stand alike: what is said of each value is said once."""
+    value_of = attrgetter(*column.of)
+    values = [value_of(summary) for summary in summaries]
+    is_one = len(column.of) == 1
+    made = {value: column.cell(value) if is_one else column.cell(*value) for value in set(values)}
+    return [made[value] for value in values]
 
 
 def remedy_title(code: str) -> str:
@@ -159,10 +165,3 @@ def _remedy_choices(_language: str) -> tuple[tuple[str, str], ...]:
     often = Counter(titles.values())
     told = ((code, f"{title} ({code})" if often[title] > 1 else title) for code, title in titles.items())
     return tuple(sorted(told, key=lambda each: each[1].lower()))
-
-
-def when(at: datetime) -> SafeString:
-    """A time that the page's script turns into "2 days ago"; without it the time itself."""
-    # Digits, dashes and colons: nothing to escape, and a page has hundreds.
-    text = at.isoformat()
-    return mark_safe(f'<time datetime="{text}" data-ago>{text[:10]} {text[11:16]} UTC</time>')  # noqa: S308

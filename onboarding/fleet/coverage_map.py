@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
+from onboarding.fleet.figures import page_about
 from onboarding.fleet.looks import REGION_LOOKS
 from onboarding.models import AccountSummary
 from onboarding.progress.places import place_of
 from onboarding.states import RegionState
+
+# Of a summary, what a row of the map is made of.
+SHOWN = ("number", "name", "regions", "regions_covered", "regions_enabled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,6 @@ def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], SafeSt
     """The regions that any of these accounts was read in, and a row of HTML for each account."""
     states = [dict(pair.split(":", 1) for pair in summary.regions.split()) for summary in summaries]
     regions = sorted(set().union(*states))
-    before, _hole, after = reverse("fleet-account", args=["000000000000"]).partition("000000000000")
     # Beginning and end of a cell, by its state; in between stands where it leads.
     cells = {
         state: (
@@ -52,7 +54,7 @@ def map_of(summaries: Sequence[AccountSummary]) -> tuple[list[MapColumn], SafeSt
     anchors = [(region, escape(region)) for region in regions]
     rows = []
     for summary, read in zip(summaries, states, strict=True):
-        url = f"{before}{summary.number}{after}"
+        url = page_about(summary.number)
         made = []
         for region, anchor in anchors:
             state = read.get(region)

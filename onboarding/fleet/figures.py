@@ -12,6 +12,7 @@ from django.urls import get_script_prefix, reverse
 
 from onboarding.fleet.filters import Filters
 from onboarding.models import Tally
+from onboarding.models.prepared import Prepared
 from onboarding.models.standing import KEY, SUMS
 
 # What no ledger adds up is counted as far as this; beyond it a page says "5,000+".
@@ -43,11 +44,13 @@ class Entry:
     regions_covered: int
 
 
+_sums: Mapping[str, Sum] = {f"{name}__sum": Sum(name) for name in SUMS}
+_entries = Prepared(Entry, lambda: Tally.objects.order_by().values_list(*KEY).annotate(**_sums))
+
+
 def tally() -> list[Entry]:
     """What the ledger adds up to, by state, who is waited for, and remedy."""
-    sums: Mapping[str, Sum] = {f"{name}__sum": Sum(name) for name in SUMS}
-    rows = Tally.objects.order_by().values_list(*KEY).annotate(**sums)
-    return [Entry(*row) for row in rows if any(row[len(KEY) :])]
+    return [entry for entry in _entries.ask() if any(getattr(entry, name) for name in SUMS)]
 
 
 def figure(number: int, filters: Filters) -> Figure:
@@ -57,6 +60,18 @@ def figure(number: int, filters: Filters) -> Figure:
 def list_of(filters: Filters) -> str:
     """The address of the list of these accounts."""
     return _accounts_under(get_script_prefix()) + filters.as_query()
+
+
+def page_about(number: str) -> str:
+    """The address of an account's page. `reverse` for each of a hundred would cost more than their rows."""
+    before, after = _around_number(get_script_prefix())
+    return f"{before}{number}{after}"
+
+
+@lru_cache(maxsize=8)
+def _around_number(_prefix: str) -> tuple[str, str]:
+    before, _hole, after = reverse("fleet-account", args=["000000000000"]).partition("000000000000")
+    return before, after
 
 
 @lru_cache(maxsize=8)

@@ -2,27 +2,40 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import DateField, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from onboarding.fleet.charts import CoverageChart, coverage_chart
+from onboarding.fleet.charts import CoverageChart, Day, coverage_chart
 from onboarding.fleet.clusters import Cluster, clusters_of
-from onboarding.fleet.figures import Entry, Figure, figure, lengths_of, list_of, share, tally
+from onboarding.fleet.figures import Entry, Figure, figure, lengths_of, list_of, page_about, share, tally
 from onboarding.fleet.filters import CoverageIs, Filters
-from onboarding.fleet.table import plain_rows
 from onboarding.models import AccountSummary, FleetDay
-from onboarding.models.summary import AccountSummaryQuerySet
+from onboarding.models.prepared import Prepared, columns_of
 from onboarding.states import AccountState, BlockedOn
 
 BROKEN = (AccountState.FAILED, AccountState.PARTLY)
 LINES = 6
-# Of a summary, what the lines of the overview show.
-SHOWN = ("number", "name", "owner_email", "state", "since", "remedy", "moved_at")
 # How long owners have been waited for: more than, and at most, so many days.
 _AGES = ((None, 7), (7, 30), (30, 90), (90, None))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    number: str
+    name: str
+    owner_email: str
+    state: str
+    since: datetime
+    remedy: str
+    moved_at: datetime
+
+    @property
+    def url(self) -> str:
+        return page_about(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +70,37 @@ class Overview:
     states: tuple[StateLine, ...]
     ages: tuple[AgeLine, ...]
     clusters: Sequence[Cluster]
-    broken: Sequence[AccountSummary]
-    waiting: Sequence[AccountSummary]
+    broken: Sequence[AccountLine]
+    waiting: Sequence[AccountLine]
     waiting_url: str
-    movement: Sequence[AccountSummary]
+    movement: Sequence[AccountLine]
     chart: CoverageChart | None
 
 
-def overview_of(summaries: AccountSummaryQuerySet, now: datetime) -> Overview:
-    """Six questions, whatever the fleet's size."""
+_broken = Prepared(AccountLine, lambda: _lines(Q(state__in=BROKEN), "-since")[:LINES])
+_waiting = Prepared(AccountLine, lambda: _lines(Q(blocked_on=BlockedOn.OWNER), "since")[:LINES])
+_last_moved = Prepared(AccountLine, lambda: _lines(Q(), "-moved_at")[: 2 * LINES])
+# One day of each week since the first, and the last.
+_days = Prepared(
+    Day,
+    lambda first, last: (
+        FleetDay.objects.filter(Q(day__week_day=2) | Q(day=last), day__gte=first)
+        .order_by("day")
+        .values_list(*columns_of(Day))
+    ),
+    DateField(),
+    DateField(),
+)
+
+
+def _lines(wanted: Q, first: str) -> QuerySet[AccountSummary, tuple[Any, ...]]:
+    found = AccountSummary.objects.filter(wanted).order_by(first, "number")
+    return found.values_list(*columns_of(AccountLine))
+
+
+def overview_of(now: datetime) -> Overview:
+    """For infosec alone. Six questions, whatever the fleet's size."""
     entries = tally()
-    lean = plain_rows(summaries, SHOWN)
     accounts = sum(entry.accounts for entry in entries)
     verified = _accounts(entries, state=AccountState.VERIFIED)
     enabled = sum(entry.regions_enabled for entry in entries)
@@ -100,17 +133,17 @@ def overview_of(summaries: AccountSummaryQuerySet, now: datetime) -> Overview:
         states=tuple(_state_line(entries, state, accounts) for state in AccountState),
         ages=_ages(ages),
         clusters=[each for each in clusters_of(entries) if each.who == BlockedOn.INFOSEC][:LINES],
-        broken=list(lean.filter(state__in=BROKEN).order_by("-since", "number")[:LINES]),
-        waiting=list(lean.filter(blocked_on=BlockedOn.OWNER).order_by("since", "number")[:LINES]),
+        broken=_broken.ask(),
+        waiting=_waiting.ask(),
         waiting_url=list_of(waiting) + "&sort=longest",
-        movement=movement_of(lean),
-        chart=coverage_chart(_weekly(now.date())),
+        movement=last_moved(),
+        chart=coverage_chart(_days.ask(now.date() - timedelta(days=730), now.date())),
     )
 
 
-def movement_of(summaries: AccountSummaryQuerySet) -> Sequence[AccountSummary]:
-    """What moved last, the newest first."""
-    return list(summaries.order_by("-moved_at", "number")[: 2 * LINES])
+def last_moved() -> Sequence[AccountLine]:
+    """The newest first. For infosec alone."""
+    return _last_moved.ask()
 
 
 def _accounts(entries: Iterable[Entry], **wanted: str) -> int:
@@ -140,9 +173,3 @@ def _age_words(over: int | None, within: int | None) -> str:
     if within is None:
         return _("more than %(days)s days") % {"days": over}
     return _("%(over)s to %(within)s days") % {"over": over, "within": within}
-
-
-def _weekly(today: date) -> list[FleetDay]:
-    """One day of each week of two years, and the newest."""
-    since = today - timedelta(days=730)
-    return list(FleetDay.objects.filter(Q(day__week_day=2) | Q(day=today), day__gte=since).order_by("day"))

@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.models.prepared import Prepared
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
@@ -63,10 +65,16 @@ def role_and_factor_of(user: "AbstractBaseUser | AnonymousUser") -> tuple[StaffR
     """The same, and whether they have a second factor of their own: asked at once."""
     if not user.is_authenticated or not user.is_active:
         return None, False
-    found = Member.objects.filter(user_id=user.pk).values_list("role", "user__authenticator")[:1]
-    for role, factor in found:
+    for role, factor in _role_and_factor.ask(user.pk):
         return StaffRole(role), factor is not None
     return None, False
+
+
+_role_and_factor: Prepared[tuple[str, int | None]] = Prepared(
+    lambda role, factor: (role, factor),
+    lambda user: Member.objects.filter(user=user).values_list("role", "user__authenticator")[:1],
+    models.BigAutoField(),
+)
 
 
 def mark_second_factor(user: "AnyUser", *, passed: bool) -> "AnyUser":

@@ -1,5 +1,9 @@
 """What was last read of a region of an account? Outlives the run; dashboards and later checks use it."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from django.db import models
 
 from onboarding.models.account import AwsAccount
@@ -30,3 +34,23 @@ class RegionReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.region}: {self.state}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainReading:
+    """Of a reading, what a page shows: an account has dozens."""
+
+    region: str
+    outcome: str
+    state: str
+    stack_status: str
+    trail_arn: str
+    is_logging: bool | None
+    latest_delivery_at: datetime | None
+    latest_delivery_error: str
+    reason_code: str
+    failure: dict[str, Any] | None
+    read_at: datetime
+
+
+AnyReading = RegionReading | PlainReading

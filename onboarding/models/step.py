@@ -1,5 +1,8 @@
 """What is to be done in one run, one thing in one region each, and how far is it?"""
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.db import models
 
 from onboarding.models.run import Run
@@ -42,3 +45,20 @@ class Step(models.Model):
     @property
     def is_settled(self) -> bool:
         return self.status in SETTLED_STEP_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class PlainStep:
+    """Of a step, what a page says of its region: a run has dozens."""
+
+    stage: str
+    kind: str
+    region: str
+    target: str
+    status: str
+    aws_status: str
+    reason_code: str
+    failure: dict[str, Any] | None
+
+
+AnyStep = Step | PlainStep

@@ -10,7 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import remedies
-from onboarding.models import AwsAccount, Step
+from onboarding.models import AwsAccount
+from onboarding.models.step import AnyStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def trouble_of(
     reason_code: str,
     failure: Mapping[str, Any] | None,
     *,
-    step: Step | None = None,
+    step: AnyStep | None = None,
     account: AwsAccount | None = None,
 ) -> Trouble | None:
     """None when nothing is wrong. A code that no row knows any more gets the general remedy.
@@ -58,7 +59,7 @@ def trouble_of(
     return Trouble(code=reason_code, remedy=remedies.remedy_named(reason_code, names), details=details)
 
 
-def _names(said: Mapping[str, Any], step: Step | None, account: AwsAccount | None) -> dict[str, str]:
+def _names(said: Mapping[str, Any], step: AnyStep | None, account: AwsAccount | None) -> dict[str, str]:
     message = str(said.get("message") or "")
     found = {name: match["name"] for name, sign in _NAMED.items() if (match := sign.search(message))}
     names = {**found, "region": str(said.get("region") or ""), "bucket": settings.COMPANY.storage.bucket}

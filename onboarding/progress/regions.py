@@ -7,7 +7,8 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import RegionReading, Step
+from onboarding.models.reading import AnyReading
+from onboarding.models.step import AnyStep
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.places import place_of
 from onboarding.progress.stages import has_step_failed
@@ -52,15 +53,18 @@ class RegionCounts:
 
 
 def region_rows(
-    readings: Iterable[RegionReading], steps: Sequence[Step], *, is_over: bool = False
+    readings: Iterable[AnyReading],
+    steps: Sequence[AnyStep],
+    *,
+    is_over: bool = False,
 ) -> tuple[RegionRow, ...]:
     """A row for each region that was read or is to be worked in, by their codes; those left out come last."""
     by_region = {reading.region: reading for reading in readings}
     wanted = {step.region for step in steps if step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}}
+    # Of several the first.
+    failed = {step.region: step for step in reversed(steps) if _is_failed_trail(step)}
     rows = [
-        _row(
-            region, by_region.get(region), [step for step in steps if step.region == region], is_over=is_over
-        )
+        _row(region, by_region.get(region), failed.get(region), is_over=is_over)
         for region in sorted(wanted | by_region.keys())
     ]
     return tuple(sorted(rows, key=lambda row: row.state == RegionState.SKIPPED))
@@ -78,8 +82,13 @@ def count_regions(rows: Iterable[RegionRow]) -> RegionCounts:
     )
 
 
-def _row(region: str, reading: RegionReading | None, steps: Sequence[Step], *, is_over: bool) -> RegionRow:
-    failed = next((step for step in steps if _is_failed_trail(step)), None)
+def _row(
+    region: str,
+    reading: AnyReading | None,
+    failed: AnyStep | None,
+    *,
+    is_over: bool,
+) -> RegionRow:
     if reading is None:
         state = RegionState.FAILED if failed else RegionState.WAITING
         return RegionRow(
@@ -119,12 +128,12 @@ def _word(state: RegionState, *, is_over: bool) -> str | Promise:
     return _("Not begun") if is_over and state == RegionState.WAITING else state.label
 
 
-def _is_failed_trail(step: Step) -> bool:
+def _is_failed_trail(step: AnyStep) -> bool:
     is_about_the_trail = step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}
     return is_about_the_trail and has_step_failed(step)
 
 
-def _trouble(reading: RegionReading, failed: Step | None) -> Trouble | None:
+def _trouble(reading: AnyReading, failed: AnyStep | None) -> Trouble | None:
     trouble = trouble_of(reading.reason_code, reading.failure, step=failed)
     if trouble is None and failed is not None:
         return trouble_of(failed.reason_code, failed.failure, step=failed)

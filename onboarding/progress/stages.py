@@ -8,6 +8,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import Run, Step
+from onboarding.models.step import AnyStep
 from onboarding.states import RunStatus, Stage, StepStatus
 
 
@@ -120,12 +121,12 @@ def _state(run: Run, steps: Sequence[Step], *, is_planned: bool) -> StageState:
     return StageState.WAITING
 
 
-def is_given_up(step: Step) -> bool:
+def is_given_up(step: AnyStep) -> bool:
     """Whether the run was cancelled before the step came to its end: nothing has gone wrong with it."""
     return step.status in _FAILED and step.reason_code == CANCELLED
 
 
-def has_step_failed(step: Step) -> bool:
+def has_step_failed(step: AnyStep) -> bool:
     return step.status in _FAILED and not is_given_up(step)
 
 

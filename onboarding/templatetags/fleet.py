@@ -1,17 +1,18 @@
 """What do the fleet's templates need that HTML can't say? Long tables, whose rows are put together here."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from html import escape
 
 from django import template
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from onboarding.fleet import columns, looks
-from onboarding.fleet.account import DeployedStack
 from onboarding.fleet.columns import when
+from onboarding.fleet.history import DeployedStack
 from onboarding.progress.regions import RegionRow
 
 register = template.Library()
@@ -29,20 +30,33 @@ def remedy_title(code: str) -> str:
 
 
 @register.simple_tag
+def options(choices: Iterable[tuple[str, str | Promise]], chosen: str | Container[str] | None) -> SafeString:
+    """Of a <select>: (word, label) each. `chosen` is a word, or those words of which one is shown."""
+    words = {chosen} if isinstance(chosen, str) else chosen or ()
+    made = [
+        f'<option value="{escape(word)}"{" selected" if word in words else ""}>{escape(str(label))}</option>'
+        for word, label in choices
+    ]
+    return mark_safe("".join(made))  # noqa: S308 - escaped above
+
+
+@register.simple_tag
 def region_lines(rows: Iterable[RegionRow]) -> SafeString:
     """Each has its region as its id: a cell of the map leads to it. What AWS said is escaped."""
     made = []
+    chips: dict[str, str] = {}
     for row in rows:
-        tone, sign = looks.REGION_LOOKS.get(row.state, ("idle", "?"))
+        if row.state not in chips:
+            tone, sign = looks.REGION_LOOKS.get(row.state, ("idle", "?"))
+            word = f'<span aria-hidden="true">{sign}</span> {escape(str(row.word))}'
+            chips[row.state] = f'<span class="region-state tone-{tone}">{word}</span>'
         delivery = escape(row.latest_delivery_error) or _when(row.latest_delivery_at)
         region = escape(row.region)
         made.append(
             f'<tr id="{region}"><th scope="row"><span class="mono">{region}</span>'
-            f'<span class="under">{row.place}</span></th>'
-            f'<td><span class="region-state tone-{tone}"><span aria-hidden="true">{sign}</span> '
-            f'{escape(str(row.word))}</span></td><td class="mono">{escape(row.stack_status)}</td>'
-            f'<td class="mono">{escape(row.trail)}</td><td>{delivery}</td><td>{_when(row.read_at)}</td>'
-            f"<td>{_wrong(row)}</td></tr>"
+            f'<span class="under">{row.place}</span></th><td>{chips[row.state]}</td>'
+            f'<td class="mono">{escape(row.stack_status)}</td><td class="mono">{escape(row.trail)}</td>'
+            f"<td>{delivery}</td><td>{_when(row.read_at)}</td><td>{_wrong(row)}</td></tr>"
         )
     return mark_safe("\n".join(made))  # noqa: S308 - escaped above
 
@@ -62,6 +76,16 @@ def _wrong(row: RegionRow) -> str:
         remedy.happened,
         remedy.act,
     )
+
+
+@register.simple_tag
+def plain_lines(lines: Iterable[Iterable[object]]) -> SafeString:
+    """Of a table: the first cell of each line is its head."""
+    made = []
+    for head, *cells in lines:
+        told = "</td><td>".join([escape(str(cell)) for cell in cells])
+        made.append(f'<tr><th scope="row">{escape(str(head))}</th><td>{told}</td></tr>')
+    return mark_safe("\n".join(made))  # noqa: S308 - escaped above
 
 
 @register.simple_tag

@@ -43,6 +43,19 @@ for (const place of document.querySelectorAll("[data-again]")) {
   }, AGAIN_MILLISECONDS);
 }
 
+// --- What is fetched only when it is opened ---------------------------------------------------------
+for (const place of document.querySelectorAll("details[data-from]")) {
+  place.addEventListener("toggle", async () => {
+    if (!place.open || place.querySelector("[data-part]")) return;
+    try {
+      const answer = await fetch(place.dataset.from, { redirect: "error", headers: { Accept: "text/html" } });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      place.querySelector("[data-way]").replaceWith(page.querySelector("[data-part]"));
+    } catch { /* the link stays, and leads to the same */ }
+  });
+}
+
 // --- The map as one stop of the Tab key: arrows walk its cells ------------------------------------
 for (const grid of document.querySelectorAll("table[data-grid]")) {
   const rows = [...grid.tBodies[0].rows];

@@ -65,6 +65,7 @@ def test_every_page_is_accessible_and_as_wide_as_the_window(desk: tuple[Page, st
         "/fleet/accounts/?coverage=uncovered",
         "/fleet/map/?coverage=uncovered",
         f"/fleet/accounts/{broken.number}/",
+        f"/fleet/accounts/{broken.number}/history/",
         "/fleet/failures/",
         f"/fleet/failures/{broken.remedy}/retry/",
     ):
@@ -87,6 +88,17 @@ def test_the_three_questions_of_the_night_take_fewer_than_three_clicks(desk: tup
     page.locator("section[aria-labelledby=broken] .lines-what a").first.click()
     expect(page.get_by_role("heading", name="Whom to call")).to_be_visible()
     expect(page.locator("section[aria-labelledby=people] a[href^='mailto:']").first).to_be_visible()
+
+
+def test_what_was_done_in_an_account_opens_in_its_page(desk: tuple[Page, str]) -> None:
+    page, address = desk
+    broken = AccountSummary.objects.filter(state="partly")[0]
+    page.goto(f"{address}/fleet/accounts/{broken.number}/")
+    page.get_by_text("Runs, hand-overs and stacks").click()
+    expect(page.get_by_role("heading", name="Hand-overs")).to_be_visible()
+    expect(page.locator("[data-way]")).to_have_count(0)
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_map_is_walked_with_the_keyboard_down_to_a_cells_story(

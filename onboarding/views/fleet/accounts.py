@@ -11,15 +11,16 @@ from onboarding.fleet.columns import (
     BESIDE,
     COLUMNS,
     DEFAULT_COLUMNS,
-    LISTED,
     chosen_columns,
+    fields_of,
     remedy_choices,
     rows_of,
 )
 from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
+from onboarding.fleet.saved_views import views_for
 from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
 from onboarding.fleet.words import filter_words
-from onboarding.models import AccountSummary, SavedView
+from onboarding.models import AccountSummary
 from onboarding.models.people import STARTS_WORK_AGAIN
 from onboarding.states import AccountState, BlockedOn
 from onboarding.views.access import infosec_member
@@ -37,7 +38,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
     beside = [BESIDE[column.word] for column in columns if column.word in BESIDE]
     whole = wanted.select_related("account").prefetch_related(*beside).defer("search", "regions")
     page = page_of(
-        whole if beside else plain_rows(wanted, LISTED),
+        whole if beside else plain_rows(wanted, [*fields_of(columns), sort.field]),
         sort,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
@@ -53,7 +54,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "columns": columns,
         "every_column": COLUMNS.values(),
         "sort": sort,
-        "sorts": SORTS.values(),
+        "sorts": [(each.word, each.label) for each in SORTS.values()],
         "states": AccountState.choices,
         "blockers": BlockedOn.choices,
         "coverages": CoverageIs.choices,
@@ -65,9 +66,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "everything": reverse("fleet-accounts"),
         "may_act": role in STARTS_WORK_AGAIN,
         "colleagues": colleagues(),
-        "views": SavedView.objects.offered_to(user.pk)
-        .select_related("owner")
-        .only("name", "query", "owner__email"),
+        "views": views_for(user.pk),
         "map": reverse("fleet-map") + filters.as_query(),
         "csv": reverse("fleet-accounts-csv") + filters.as_query(),
         "json": reverse("fleet-accounts-json") + filters.as_query(),

@@ -7,8 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from onboarding.fleet.columns import LISTED
-from onboarding.fleet.coverage_map import legend, map_of
+from onboarding.fleet.coverage_map import SHOWN, legend, map_of
 from onboarding.fleet.filters import CoverageIs, Filters
 from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
 from onboarding.fleet.words import filter_words
@@ -25,7 +24,7 @@ def coverage_map(request: HttpRequest) -> HttpResponse:
     sort = SORTS.get(request.GET.get("sort", ""), DEFAULT_SORT)
     wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
     page = page_of(
-        plain_rows(wanted, (*LISTED, "regions")),
+        plain_rows(wanted, (*SHOWN, sort.field)),
         sort,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
@@ -40,7 +39,7 @@ def coverage_map(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "legend": legend(),
         "sort": sort,
-        "sorts": SORTS.values(),
+        "sorts": [(each.word, each.label) for each in SORTS.values()],
         "states": AccountState.choices,
         "coverages": CoverageIs.choices,
         "here": reverse("fleet-map"),

@@ -1,0 +1,74 @@
+"""How is the same question put to the database again and again, and into SQL only once?
+
+Django puts a query together anew each time that it is asked, which takes several times as long as fetching a
+few rows does. What a page always asks in the same way, but for a key, is therefore kept as SQL. Django makes
+it of an ordinary query when it is first asked, with a blank where the key stands. Answers are never kept.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+from django.db.models import Expression, Field, QuerySet
+
+Row = TypeVar("Row")
+
+
+class Prepared(Generic[Row]):
+    """A question whose answers are `Row`s, each made of the values of a `values_list`.
+
+    `question` is called once, with a blank for a value of each of the fields in `about`.
+    """
+
+    def __init__(
+        self, row: Callable[..., Row], question: Callable[..., QuerySet[Any, Any]], *about: "Field[Any, Any]"
+    ) -> None:
+        self._row = row
+        self._question = question
+        self._about = about
+        self._made: _Made | None = None
+
+    def ask(self, *keys: Any) -> list[Row]:
+        if self._made is None:
+            self._made = _Made(
+                self._question(*(_Blank(place, field) for place, field in enumerate(self._about)))
+            )
+        return [self._row(*values) for values in self._made.rows(keys)]
+
+
+def columns_of(row: type[Any]) -> list[str]:
+    """What a `values_list` is to ask for, to make such dataclasses."""
+    return [field.name for field in fields(row)]
+
+
+class _Blank(Expression):
+    """Stands where a key will."""
+
+    def __init__(self, place: int, field: "Field[Any, Any]") -> None:
+        super().__init__(output_field=field)
+        self.place = place
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:  # noqa: ARG002 - as Django calls it
+        return "%s", [self]
+
+    def filled(self, keys: tuple[Any, ...]) -> Any:
+        return self.output_field.get_db_prep_value(keys[self.place], connection)
+
+
+class _Made:
+    """The SQL, and how each column's values are read."""
+
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+        self._compiler = queryset.query.get_compiler(queryset.db)
+        self._sql, self._parameters = self._compiler.as_sql()
+        self._converters = self._compiler.get_converters([column for column, *_ in self._compiler.select])
+
+    def rows(self, keys: tuple[Any, ...]) -> Iterable[Any]:
+        filled = [each.filled(keys) if isinstance(each, _Blank) else each for each in self._parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, filled)
+            found: Iterable[Any] = cursor.fetchall()
+        if self._converters:
+            found = self._compiler.apply_converters(found, self._converters)
+        return found
