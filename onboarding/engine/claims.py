@@ -60,15 +60,21 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claim, and what it is about, as read when the work began."""
+    """A claim, and what it is about, as read when the work began. `run` comes without what is HEAVY."""
 
     claim: Claim
-    run_id: uuid.UUID
+    run: Run
     stage: Stage
     region: str
     looks: int
     faults: int
     breaks: int = 0
+    # When the survey that the run holds was taken.
+    surveyed_at: datetime | None = None
+
+    @property
+    def run_id(self) -> uuid.UUID:
+        return self.run.pk
 
 
 def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> list[Claim]:
@@ -132,10 +138,25 @@ def _in_turn(rows: list[tuple[int, uuid.UUID, datetime | None]]) -> Iterator[int
 
 def read(claim: Claim) -> Work | None:
     """What the claim is about; None when it is no longer ours."""
-    item = WorkItem.objects.filter(pk=claim.item_id, holder=claim.holder).first()
+    item = (
+        WorkItem.objects.filter(pk=claim.item_id, holder=claim.holder)
+        .select_related("run__account", "run__grant")
+        .defer(*(f"run__{name}" for name in HEAVY))
+        .annotate(surveyed_at=F("run__survey__taken_at"))
+        .first()
+    )
     if item is None:
         return None
-    return Work(claim, item.run_id, Stage(item.stage), item.region, item.claims, item.faults, item.breaks)
+    return Work(
+        claim,
+        item.run,
+        Stage(item.stage),
+        item.region,
+        item.claims,
+        item.faults,
+        item.breaks,
+        datetime.fromisoformat(item.surveyed_at) if item.surveyed_at else None,
+    )
 
 
 @contextmanager
@@ -191,10 +212,12 @@ def release(
     its items at rest.
     """
     with transaction.atomic():
-        run = Run.objects.defer(*HEAVY).select_for_update().get(pk=work.run_id)
+        # The item alone is locked. Should the run stop at this very moment, the item is looked at once more,
+        # and rests then.
         item = (
-            WorkItem.objects.select_for_update()
+            WorkItem.objects.select_for_update(of=("self",))
             .filter(pk=work.claim.item_id, holder=work.claim.holder)
+            .annotate(run_status=F("run__status"))
             .first()
         )
         if item is None:
@@ -204,7 +227,7 @@ def release(
         item.due_at = now + look_again_in if look_again_in is not None else None
         if asked_for_at is not None and (item.due_at is None or asked_for_at < item.due_at):
             item.due_at = asked_for_at
-        if RunStatus(run.status) not in ACTIVE_RUN_STATUSES:
+        if RunStatus(item.run_status) not in ACTIVE_RUN_STATUSES:
             item.due_at = None
         item.holder, item.lease_until = "", None
         item.faults, item.breaks = faults, breaks

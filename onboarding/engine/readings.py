@@ -33,8 +33,12 @@ def keep(
     trail: Trail | None = None,
     reason_code: str = "",
     failure: Failure | None = None,
+    is_of_trail_alone: bool = False,
 ) -> None:
-    """Store what one look at a region showed. Inside the caller's transaction on the run."""
+    """Store what one look at a region showed. Inside the caller's transaction on the run.
+
+    A look at the trail alone leaves what was last read of the stack as it is.
+    """
     is_news = _store(
         run,
         region,
@@ -44,6 +48,7 @@ def keep(
         trail=trail,
         reason_code=reason_code,
         failure=failure,
+        is_of_trail_alone=is_of_trail_alone,
     )
     if is_news:
         standing.bring_regions_up_to_date(run.account_id)
@@ -59,8 +64,10 @@ def _store(
     trail: Trail | None,
     reason_code: str = "",
     failure: Failure | None = None,
+    is_of_trail_alone: bool = False,
 ) -> bool:
     """Whether it shows something new."""
+    before = RegionReading.objects.filter(account_id=run.account_id, region=region).first()
     seen: dict[str, Any] = {
         "outcome": outcome,
         "state": state,
@@ -74,7 +81,8 @@ def _store(
         "failure": failure_as_json(failure) if failure else None,
         "read_at": timezone.now(),
     }
-    before = RegionReading.objects.filter(account_id=run.account_id, region=region).first()
+    if before is not None and is_of_trail_alone:
+        seen |= {"stack_status": before.stack_status, "stack_id": before.stack_id}
     if before is None:
         RegionReading.objects.create(account_id=run.account_id, region=region, **seen)
     else:
@@ -83,23 +91,6 @@ def _store(
         return False
     history.record(run.pk, "region.reading", region=region, **_as_news(seen))
     return True
-
-
-def keep_trail(
-    run: Run,
-    region: str,
-    *,
-    state: RegionState,
-    trail: Trail | None,
-    reason_code: str = "",
-    failure: Failure | None = None,
-) -> None:
-    """Store a look at the region's trail alone; what was last read of its stack stays."""
-    before = RegionReading.objects.filter(account_id=run.account_id, region=region).first()
-    stack = None
-    if before is not None and before.stack_id:
-        stack = Stack(stack_id=before.stack_id, name="", region=region, status=before.stack_status)
-    keep(run, region, state=state, stack=stack, trail=trail, reason_code=reason_code, failure=failure)
 
 
 def mark(

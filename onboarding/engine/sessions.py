@@ -82,8 +82,9 @@ def audit_role(run: Run, role_arn: str) -> AwsSession:
 def handed_over(run: Run, stage: Stage) -> AwsSession:
     """The session with which `stage` works in the owner's account; raises NoGrant when nothing is held."""
     grant = grants.live_grant(run)
-    # An answer given meanwhile widens what the stage may do: it gets a session of its own.
-    return _keep((grant.pk, stage, _consents(run)), lambda: _open(run, grant, stage), grant_id=grant.pk)
+    # An answer given meanwhile widens what the stage may do, and changes the plan's digest: it gets a session
+    # of its own.
+    return _keep((grant.pk, stage, run.plan_digest), lambda: _open(run, grant, stage), grant_id=grant.pk)
 
 
 def _open(run: Run, grant: Grant, stage: Stage) -> AwsSession:
@@ -121,10 +122,6 @@ def _narrowed(session: AwsSession, run: Run, grant: Grant, stage: Stage) -> AwsS
                 raise
     _not_to_be_narrowed.add(grant.pk)
     return None
-
-
-def _consents(run: Run) -> frozenset[tuple[str, str]]:
-    return Plan.from_json(run.plan).consents if run.plan else frozenset()
 
 
 def _policy(run: Run, stage: Stage) -> str:

@@ -5,7 +5,7 @@ handed over anew, and then only asks whether what was approved still fits.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -115,14 +115,12 @@ def _remember_alias(run: Run, alias: str) -> None:
         standing.bring_up_to_date(run.account_id)
 
 
-def is_fresh(run: Run) -> bool:
+def is_fresh(work: Work) -> bool:
     """Whether the account was surveyed since the approval and since the access was handed over."""
-    if run.approved_at is None or run.grant is None:
+    run = work.run
+    if run.approved_at is None or run.grant is None or work.surveyed_at is None:
         return False
-    since = max(run.approved_at, run.grant.handed_over_at)
-    # Of the survey, which is large, only its time.
-    taken_at = Run.objects.values_list("survey__taken_at", flat=True).get(pk=run.pk)
-    return taken_at is not None and datetime.fromisoformat(str(taken_at)) > since
+    return work.surveyed_at > max(run.approved_at, run.grant.handed_over_at)
 
 
 def demand(work: Work) -> None:

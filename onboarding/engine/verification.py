@@ -272,7 +272,15 @@ def _keep(
     reason_code: str = "",
     failure: Failure | None = None,
 ) -> None:
-    readings.keep_trail(run, step.region, state=state, trail=trail, reason_code=reason_code, failure=failure)
+    readings.keep(
+        run,
+        step.region,
+        state=state,
+        trail=trail,
+        reason_code=reason_code,
+        failure=failure,
+        is_of_trail_alone=True,
+    )
 
 
 def _ours(code: str, text: str, region: str = "") -> Failure:

@@ -64,7 +64,7 @@ def work(claim: Claim) -> Next:
     held = claims.read(claim)
     if held is None:
         return Next(due_now=False)
-    run = Run.objects.select_related("account", "grant").defer(*claims.HEAVY).get(pk=held.run_id)
+    run = held.run
     faults, trouble = 0, None
     try:
         wait = _look(held, run)
@@ -111,7 +111,7 @@ def _look(held: Work, run: Run) -> timedelta | None:
         with claims.holding(held) as locked:
             advancing.go_on(locked, held.stage)
         return None
-    if held.stage in WRITING_STAGES and not run.is_by_hand and not survey.is_fresh(run):
+    if held.stage in WRITING_STAGES and not run.is_by_hand and not survey.is_fresh(held):
         survey.demand(held)
         return None
     return _look_of(held, is_undoing=run.is_undoing)(held, run)

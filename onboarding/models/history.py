@@ -58,26 +58,27 @@ _AUDITED_ACTS = {
 def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = None, **data: Any) -> Event:
     """Write the next event of a run. Inside the caller's transaction it commits or vanishes with it."""
     with transaction.atomic(savepoint=False):
-        number = _next_number(run_id)
+        number, account_id = _next_number(run_id)
         event = Event.objects.create(
             run_id=run_id, number=number, kind=kind, region=region, step_id=step_id, data=data
         )
-        _audit(event)
-        _sum_up(event)
+        _audit(event, account_id)
+        _sum_up(event, account_id)
         wake.announce(run_id)
     return event
 
 
-def _next_number(run_id: UUID) -> int:
-    """One more than the run's last, in one statement: Django's own has no RETURNING for an update."""
+def _next_number(run_id: UUID) -> tuple[int, int]:
+    """One more than the run's last, and its account, in one statement: Django's updates return nothing."""
     key = run_id if connection.features.has_native_uuid_field else run_id.hex
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE onboarding_run SET last_event_number = last_event_number + 1 WHERE id = %s "
-            "RETURNING last_event_number",
+            "RETURNING last_event_number, account_id",
             [key],
         )
-        return int(cursor.fetchone()[0])
+        number, account_id = cursor.fetchone()
+        return int(number), int(account_id)
 
 
 def move_run(
@@ -201,16 +202,15 @@ def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None)
     return len(live)
 
 
-def _sum_up(event: Event) -> None:
+def _sum_up(event: Event, account_id: int) -> None:
     """Into the account's summary: where it stands when its run has moved, else that something happened."""
     if event.kind == "run.status":
-        account_id = Run.objects.values_list("account_id", flat=True).get(pk=event.run_id)
         standing.bring_up_to_date(account_id, moved_at=event.at)
     else:
-        standing.note_movement(event.run_id, event.at)
+        standing.note_movement(account_id, event.at)
 
 
-def _audit(event: Event) -> None:
+def _audit(event: Event, account_id: int) -> None:
     """Into the audit log, if it is one of those events."""
     data = dict(event.data)
     actor_id = data.pop("by_id", None)
@@ -219,7 +219,6 @@ def _audit(event: Event) -> None:
         kind, data = _AUDITED_ACTS.get(RunStatus(data["status"])), {"status": str(data["status"])}
     if kind is None:
         return
-    account_id = Run.objects.values_list("account_id", flat=True).get(pk=event.run_id)
     if event.region:
         data["region"] = event.region
     append(kind, actor_id=actor_id, account_id=account_id, run_id=event.run_id, **data)

@@ -138,9 +138,9 @@ def bring_regions_up_to_date(account_id: int) -> None:
     _write(account_id, summary, asdict(coverage_of(states)))
 
 
-def note_movement(run_id: UUID, at: datetime) -> None:
-    """Something happened in a run."""
-    AccountSummary.objects.filter(account__runs=run_id, moved_at__lt=at).update(moved_at=at)
+def note_movement(account_id: int, at: datetime) -> None:
+    """Something happened in a run of the account."""
+    AccountSummary.objects.filter(pk=account_id, moved_at__lt=at).update(moved_at=at)
 
 
 def last_movement(account: AwsAccount) -> datetime:

@@ -110,7 +110,7 @@ def test_a_claimed_item_is_not_due_until_its_lease_ends_and_then_to_another() ->
     assert second.item_id == first.item_id
 
     assert claims.read(first) is None
-    stale = Work(first, make_run(2).pk, Stage.TRAILS, "region-0", 1, 0)
+    stale = Work(first, make_run(2), Stage.TRAILS, "region-0", 1, 0)
     with pytest.raises(ClaimLost), claims.holding(stale):
         pass
     assert not claims.release(stale, timedelta(0))
