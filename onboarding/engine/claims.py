@@ -177,11 +177,17 @@ def holding(work: Work, *, run_in: frozenset[RunStatus] | None = None) -> Iterat
             raise ClaimLost
         if run_in is not None and RunStatus(run.status) not in run_in:
             raise RunStopped
-        _renew(item)
+        _extend(item)
         yield run
 
 
-def _renew(item: WorkItem) -> None:
+def renew(work: Work) -> None:
+    """Renew the lease, between two parts of a look that may take long together. Raises ClaimLost."""
+    with holding(work):
+        pass
+
+
+def _extend(item: WorkItem) -> None:
     now = timezone.now()
     if item.lease_until is not None and item.lease_until - now > _RENEWED_BEFORE_END:
         return

@@ -25,7 +25,7 @@ from onboarding.engine import (
     remains,
     undoing,
 )
-from onboarding.engine.claims import Work, holding, rest
+from onboarding.engine.claims import Work, holding, renew, rest
 from onboarding.models import AwsAccount, Run, history, standing
 from onboarding.models.stages import lay_out, next_stage, open_stage
 from onboarding.observed import AccountSurvey, Failure
@@ -53,10 +53,13 @@ def look(work: Work, run: Run) -> timedelta | None:
     except access.AccessRefused as refusal:
         parking.needs_access(work, refusal.reason_code, refusal.failure)
         return None
+    # Where AWS hardly answers, all that follows may take longer than a lease, though none of it does alone.
+    renew(work)
     rights = preflight.check(run, checked)
     if not rights.lets_look:
         _stop(work, run, preflight.before_any_answer(rights))
         return None
+    renew(work)
     survey = survey_account(checked.session, settings.COMPANY, now=timezone.now())
     if survey.account != run.account.number:
         text = f"These credentials belong to account {survey.account}."
@@ -65,6 +68,7 @@ def look(work: Work, run: Run) -> timedelta | None:
     if (closed := _closed_everywhere(survey)) is not None:
         parking.needs_access(work, remedies.remedy_for(closed, "access").code, closed)
         return None
+    renew(work)
     plan, rights = _planned(run, survey, rights)
     if rights.missing:
         _stop(work, run, rights)

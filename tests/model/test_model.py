@@ -384,3 +384,26 @@ def test_the_model_reaches_the_end_when_all_goes_well(monkeypatch: pytest.Monkey
         }
         moves = [move for move, _name, _token in model.world.writes]
         assert moves == ["admit", "delete", "create", "create"]
+
+
+@pytest.mark.django_db
+def test_a_slow_survey_keeps_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it together takes longer than a lease: nobody else takes it over for that, again and again."""
+    with a_clock_of_its_own(monkeypatch) as clock:
+        Onboarding.patch, Onboarding.clock = monkeypatch, clock
+        model = Onboarding()
+        model.begin(has_old_stack=True)
+        model.do("hand over credentials")
+        claimed: list[Claim] = []
+
+        def wait() -> None:
+            clock.time += claims.LEASE * 0.3
+            claimed.extend(claims.claim_due(timezone.now(), 1, run_id=model.run_id()))
+
+        model.world.waits, began = wait, clock.time
+        model.work_on_something()
+        assert clock.time - began > claims.LEASE
+        assert claimed == []
+        run = model.run()
+        assert run is not None
+        assert run.status == RunStatus.PLANNED

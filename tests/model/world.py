@@ -79,6 +79,8 @@ class World:
     dead_keys: set[str] = field(default_factory=set)
     is_admitted: bool = False
     sabotage: list[Sabotage] = field(default_factory=list)
+    # Called at each answer, as time passes until it comes.
+    waits: Callable[[], None] = lambda: None
     # Readers lag behind writers: so many looks don't see these yet.
     unseen: dict[str, int] = field(default_factory=dict)
     writes: list[tuple[str, str, str]] = field(default_factory=list)
@@ -104,6 +106,7 @@ class World:
             elif each.how in _REFUSALS:
                 self.sabotage.remove(each)
                 raise _failure(_REFUSALS[each.how], each.how, operation, region)
+        self.waits()
         if session.key in self.dead_keys:
             raise _failure(FailureKind.EXPIRED, "ExpiredToken", operation, region)
 
