@@ -88,7 +88,7 @@ def signed_in() -> Client:
     user = User.objects.create_user("bench", "bench@example.org")
     set_role(user, StaffRole.SUPERUSER, by_id=None)
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="portal.backends.Backend")
     factor = Authenticator.objects.filter(user=user).first() or TOTP.activate(user, "A" * 32).instance
     session = client.session
     session["account_authentication_methods"] = [

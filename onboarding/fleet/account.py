@@ -14,7 +14,6 @@ from onboarding.models import (
     AccountNote,
     AccountSummary,
     AccountTag,
-    Ownership,
     OwnershipRole,
     RegionReading,
     Step,
@@ -102,9 +101,15 @@ class AccountPage:
     notes: Sequence[Note]
 
 
+def _with_person(*values: Any) -> tuple[Account, Person | None]:
+    *of_account, role, email = values
+    return Account(*of_account), Person(role, email) if email else None
+
+
 _ID = BigAutoField()
+# A row for each of its people.
 _accounts = Prepared(
-    Account,
+    _with_person,
     lambda number: AccountSummary.objects.filter(number=number).values_list(
         "account_id", "number", "name", "account__alias", "account__contact_email", "account__ticket_url",
         "account__registered_at", "account__assignment__user__email", "state", "since", "blocked_on",
@@ -112,16 +117,10 @@ _accounts = Prepared(
         "latest_run", "latest_run__status", "latest_run__reason_code", "latest_run__failure",
         Exists(AccountTag.objects.filter(account=OuterRef("pk"))),
         Exists(AccountNote.objects.filter(account=OuterRef("pk"))),
-    ),
+        "account__ownerships__role", "account__ownerships__user__email",
+    ).order_by("account__ownerships__pk"),
     CharField(),
 )  # fmt: skip
-_people = Prepared(
-    Person,
-    lambda account: (
-        Ownership.objects.filter(account=account).order_by("pk").values_list("role", "user__email")
-    ),
-    _ID,
-)
 _tags = Prepared(str, lambda account: AccountTag.objects.filter(account=account).values_list("name"), _ID)
 _notes = Prepared(
     Note,
@@ -147,7 +146,7 @@ def page_of(user: User, number: str) -> AccountPage | None:
     found = _accounts.ask(number) if sees_every_account(user) else []
     if not found:
         return None
-    account = found[0]
+    account = found[0][0]
     steps = _steps.ask(account.latest_run) if account.latest_run else []
     readings = _readings.ask(account.pk)
     regions = region_rows(readings, steps, is_over=account.is_settled)
@@ -162,7 +161,7 @@ def page_of(user: User, number: str) -> AccountPage | None:
         uncovered=tuple(row.region for row in wanted if row.state != RegionState.COVERED),
         skipped=tuple(row for row in regions if row.state == RegionState.SKIPPED),
         read_at=max((reading.read_at for reading in readings), default=None),
-        people=_people.ask(account.pk),
+        people=[person for _account, person in found if person is not None],
         tags=_tags.ask(account.pk) if account.is_tagged else (),
         notes=_notes.ask(account.pk) if account.is_noted else (),
     )

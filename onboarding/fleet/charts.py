@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from django.utils.dateformat import format as month_and_year
 from django.utils.formats import number_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.figures import share
@@ -47,8 +49,12 @@ class CoverageChart:
 
 def coverage_chart(days: Sequence[Day]) -> CoverageChart | None:
     """None where there are not yet two days to compare."""
-    if len(days) < 2:
-        return None
+    return _drawn(tuple(days), get_language()) if len(days) >= 2 else None
+
+
+@lru_cache(maxsize=16)
+def _drawn(days: tuple[Day, ...], _language: str) -> CoverageChart:
+    """The same days make the same chart in the same language, and change once in a while."""
     first, last = days[0], days[-1]
     most = max(1, *(day.regions_enabled for day in days))
     length = max((last.day - first.day).days, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import DateField, Q, QuerySet
+from django.db.models import Count, DateField, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -13,7 +13,7 @@ from onboarding.fleet.charts import CoverageChart, Day, coverage_chart
 from onboarding.fleet.clusters import Cluster, clusters_of
 from onboarding.fleet.figures import Entry, Figure, figure, lengths_of, list_of, page_about, share, tally
 from onboarding.fleet.filters import CoverageIs, Filters
-from onboarding.models import AccountSummary, FleetDay
+from onboarding.models import AccountSummary, FleetDay, Notice
 from onboarding.models.prepared import Prepared, columns_of
 from onboarding.states import AccountState, BlockedOn
 
@@ -80,6 +80,10 @@ class Overview:
 _broken = Prepared(AccountLine, lambda: _lines(Q(state__in=BROKEN), "-since")[:LINES])
 _waiting = Prepared(AccountLine, lambda: _lines(Q(blocked_on=BlockedOn.OWNER), "since")[:LINES])
 _last_moved = Prepared(AccountLine, lambda: _lines(Q(), "-moved_at")[: 2 * LINES])
+_undelivered = Prepared(
+    int,
+    lambda: Notice.objects.in_trouble().values("outcome").annotate(number=Count("pk")).values_list("number"),
+)
 # One day of each week since the first, and the last.
 _days = Prepared(
     Day,
@@ -144,6 +148,11 @@ def overview_of(now: datetime) -> Overview:
 def last_moved() -> Sequence[AccountLine]:
     """The newest first. For infosec alone."""
     return _last_moved.ask()
+
+
+def undelivered() -> int:
+    """How many mails and comments could not be delivered."""
+    return sum(_undelivered.ask())
 
 
 def _accounts(entries: Iterable[Entry], **wanted: str) -> int:
