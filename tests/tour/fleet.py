@@ -1,6 +1,6 @@
 """What fleet do infosec's pages of the tour show? A made-up one, with the traces of a desk at work.
 
-A program of its own, run with the portal's settings on the tour's database: `python -m tests.tour_fleet`
+A program of its own, run with the portal's settings on the tour's database: `python -m tests.tour.fleet`
 prints as JSON what the tour's addresses may name. No worker runs by then: it would take up the made-up runs.
 """
 
