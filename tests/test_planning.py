@@ -591,3 +591,17 @@ def test_any_account_gives_a_sound_plan_whatever_order_it_was_read_in(
     if any(step.kind == StepKind.REGION_TRAIL for step in written):
         assert any(step.kind == StepKind.DEPLOY_TRAILS for step in written)
     assert Plan.from_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+def test_a_trail_that_its_stack_is_just_making_is_not_taken_for_the_owners() -> None:
+    """The stack's resources were read a moment before the trail came to be."""
+    region = make_region(
+        "eu-west-1",
+        regional_stack("eu-west-1", "CREATE_IN_PROGRESS", resources=()),
+        trails=(our_trail("eu-west-1", name=f"{COMPANY.trails.regional_stack_name}-Trail-1A2B3C4D5E6F"),),
+    )
+    assert plan(BLUEPRINT, make_survey(region), {}).questions == ()
+    # One that its owner made, and named so, goes on being asked about.
+    [own] = region.trails
+    elsewhere = replace(region, trails=(replace(own, bucket="own-bucket"),))
+    assert len(plan(BLUEPRINT, make_survey(elsewhere), {}).questions) == 1

@@ -78,7 +78,11 @@ def what_region_needs(
 
 
 def our_trail(blueprint: Blueprint, region: RegionSurvey) -> Trail | None:
-    """The trail that the region's stack made, if the stack is ours and the trail is there."""
+    """The trail that the region's stack made, if the stack is ours and the trail is there.
+
+    While the stack is being made the trail may come after the stack's resources were read: it is known by the
+    name that CloudFormation gives it, and by where it delivers.
+    """
     stack = regional_stack(blueprint, region)
     if stack is None or not is_ours(blueprint.regional_template, stack):
         return None
@@ -87,7 +91,16 @@ def our_trail(blueprint: Blueprint, region: RegionSurvey) -> Trail | None:
         for resource in stack.resources or ()
         if resource.type == "AWS::CloudTrail::Trail" and resource.physical_id
     } | {stack.outputs.get("TrailName", "")}
-    return next((trail for trail in region.trails if not trail.is_shadow and trail.name in names), None)
+    bucket = blueprint.company.storage.bucket
+    return next(
+        (
+            trail
+            for trail in region.trails
+            if not trail.is_shadow
+            and (trail.name in names or (trail.name.startswith(f"{stack.name}-") and trail.bucket == bucket))
+        ),
+        None,
+    )
 
 
 def notes_on_skipped(survey: AccountSurvey) -> list[Note]:

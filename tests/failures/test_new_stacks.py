@@ -265,6 +265,6 @@ def test_56_the_rollback_is_stuck(owner_of: OwnerOf) -> None:
     refuse_inside(owner, "iam:DeleteRole", "A policy keeps it", code="AccessDenied")
     run = drive(run.pk)
     assert run.steps.get(kind=StepKind.DEPLOY_TRAILS).aws_status == "ROLLBACK_FAILED"
-    words = ("AWS could not clean up", "A policy keeps it", "the plan removes the remains first")
+    words = ("AWS could not clean up", "A policy keeps it", "the remains are removed first")
     told = Told(S.PARTLY_DONE, "rollback_stuck", words, act="retry", writes=BOTH)
     assert_told(owner, run, told)
