@@ -268,7 +268,7 @@ def test_three_pages_lie_between_an_invitations_mail_and_the_account(page: Page,
     page.goto(link)
     assert link.split("/")[-2] not in page.url
     assert_accessible(page)
-    page.get_by_role("link", name="Sign up with it").click()
+    page.get_by_role("link", name="Sign up with this address").click()
     for field in page.locator("input[type=password]").all():
         field.fill(PASSWORD)
     page.get_by_role("button", name="Sign up").click()
