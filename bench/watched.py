@@ -46,6 +46,13 @@ def a_database() -> Iterator[None]:
     try:
         yield
     finally:
+        if connection.vendor == "postgresql":
+            # The threads that asked for the event loop still hold theirs.
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
         connection.creation.destroy_test_db("", verbosity=0)
 
 
