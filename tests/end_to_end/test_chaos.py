@@ -9,7 +9,8 @@ import pytest
 from demo.stack import ROOT
 from tests.chaos.machine import find_postgres, find_redis
 
-pytestmark = pytest.mark.end_to_end
+# It has a time limit of its own, longer than other tests'.
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 
 # Another seed, other faults: each of these is one that everybody meets.
 SEED = 20261125
