@@ -1,9 +1,15 @@
-"""Who is signed in? Every page asks it, so the question is put into SQL once and for all."""
+"""Who is signed in? Every page asks it, so the question is put into SQL once and for all.
+
+Whether they are of infosec, which infosec's pages ask next, is asked with it.
+"""
+
+from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import User
 from django.db.models import AutoField
 
+from onboarding.models.people import note_role_and_factor
 from onboarding.models.prepared import Prepared
 
 _COLUMNS = (
@@ -11,9 +17,16 @@ _COLUMNS = (
     "is_staff", "is_active", "date_joined",
 )  # fmt: skip
 
+
+def _user(*values: Any) -> User:
+    *of_user, role, factor = values
+    user = User.from_db("default", _COLUMNS, of_user)
+    return note_role_and_factor(user, role=role, has_factor=factor is not None)
+
+
 _users: Prepared[User] = Prepared(
-    lambda *values: User.from_db("default", _COLUMNS, values),
-    lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS),
+    _user,
+    lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS, "member__role", "authenticator")[:1],
     AutoField(),
 )
 

@@ -10,8 +10,6 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.prepared import Prepared
-
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
@@ -61,20 +59,21 @@ def role_of(user: "AbstractBaseUser | AnonymousUser") -> StaffRole | None:
     return StaffRole(role) if role else None
 
 
-def role_and_factor_of(user: "AbstractBaseUser | AnonymousUser") -> tuple[StaffRole | None, bool]:
-    """The same, and whether they have a second factor of their own: asked at once."""
+def note_role_and_factor(user: "AnyUser", *, role: str | None, has_factor: bool) -> "AnyUser":
+    """Note on this user object what was asked of the database together with it."""
+    user.role_and_factor = StaffRole(role) if role else None, has_factor  # type: ignore[union-attr]
+    return user
+
+
+def role_and_factor_of(user: "AbstractBaseUser | AnonymousUser") -> tuple[StaffRole | None, bool | None]:
+    """The user's role, and whether they have a second factor; None where that is still to be asked.
+
+    For a request's own user: both were asked with the user, when the request came, and not once more.
+    """
     if not user.is_authenticated or not user.is_active:
-        return None, False
-    for role, factor in _role_and_factor.ask(user.pk):
-        return StaffRole(role), factor is not None
-    return None, False
-
-
-_role_and_factor: Prepared[tuple[str, int | None]] = Prepared(
-    lambda role, factor: (role, factor),
-    lambda user: Member.objects.filter(user=user).values_list("role", "user__authenticator")[:1],
-    models.BigAutoField(),
-)
+        return None, None
+    noted: tuple[StaffRole | None, bool] | None = getattr(user, "role_and_factor", None)
+    return noted or (role_of(user), None)
 
 
 def mark_second_factor(user: "AnyUser", *, passed: bool) -> "AnyUser":
