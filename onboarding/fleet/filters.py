@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, TextChoices
+from django.db.models import Exists, OuterRef, QuerySet, TextChoices
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +42,7 @@ _COVERAGE: Mapping[CoverageIs, Mapping[str, int]] = {
 NOT_COVERED = "uncovered"
 # Of who looks after an account.
 NOBODY = "nobody"
+_UNCOVERED = tuple(state for state in RegionState if state not in {RegionState.COVERED, RegionState.SKIPPED})
 REGION_STATES: dict[str, Any] = {NOT_COVERED: _("Not covered"), **dict(RegionState.choices)}
 
 
@@ -135,7 +136,8 @@ class Filters:
         summaries = summaries.filter(**exact, **self._at_the_desk())
         if self.behind:
             summaries = summaries.behind(build_blueprint(settings.COMPANY).current_digests)
-        return self._in_region(summaries) if self.region else summaries
+        there = Exists(self.readings().filter(account=OuterRef("pk")))
+        return summaries.filter(there) if self.region else summaries
 
     def _at_the_desk(self) -> dict[str, Any]:
         """What infosec keeps about accounts for itself."""
@@ -148,14 +150,11 @@ class Filters:
             exact["account__assignment__user__email__iexact"] = self.assigned
         return exact
 
-    def _in_region(self, summaries: AccountSummaryQuerySet) -> AccountSummaryQuerySet:
-        readings = RegionReading.objects.filter(account=OuterRef("pk"), region=self.region)
+    def readings(self) -> QuerySet[RegionReading]:
+        """Of the region asked for, the readings in the state asked for: one for each account that fits."""
         wanted = self.region_state or NOT_COVERED
-        if wanted == NOT_COVERED:
-            readings = readings.exclude(state__in=(RegionState.COVERED, RegionState.SKIPPED))
-        else:
-            readings = readings.filter(state=wanted)
-        return summaries.filter(Exists(readings))
+        states = _UNCOVERED if wanted == NOT_COVERED else (wanted,)
+        return RegionReading.objects.filter(region=self.region, state__in=states)
 
 
 @lru_cache(maxsize=1024)

@@ -13,14 +13,10 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.fleet.figures import tally
-from onboarding.fleet.filters import CoverageIs, Filters
 from onboarding.models import AccountSummary
 from onboarding.models.summary import AccountSummaryQuerySet
 
 ROWS_PER_PAGE = 100
-# Counted as far as this; beyond it a page says "1,000+".
-COUNT_AT_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +42,6 @@ DEFAULT_SORT = SORTS["number"]
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How many; `is_more` where the counting was ended."""
-
-    number: int
-    is_more: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.number:,}+" if self.is_more else f"{self.number:,}"
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     rows: Sequence[AccountSummary]
     # Cursors for the address: of the page after this and the one before it; empty where there is none.
@@ -75,14 +60,22 @@ def page_of(
     *,
     after: str = "",
     before: str = "",
+    numbers: Sequence[str] | None = None,
     size: int = ROWS_PER_PAGE,
 ) -> Page:
-    """The rows that follow the cursor `after`, or that lie before `before`. A broken cursor is the start."""
+    """The rows that follow the cursor `after`, or that lie before `before`. A broken cursor is the start.
+
+    `numbers`, where they are known: of the summaries those that are meant.
+    """
     cursor = _read(sort, before or after)
     is_backwards = bool(before) and cursor is not None
     is_descending = sort.is_descending != is_backwards
     if cursor is not None:
         summaries = summaries.filter(_beyond(sort.field, cursor, is_descending=is_descending))
+    if numbers is not None:
+        if sort.field == "number":
+            numbers = _next(numbers, cursor, is_descending=is_descending, size=size + 1)
+        summaries = summaries.filter(number__in=numbers)
     order = [sort.field] if sort.field == "number" else [sort.field, "number"]
     ordered = summaries.order_by(*(f"-{name}" if is_descending else name for name in order))
     found = list(ordered[: size + 1])
@@ -97,28 +90,14 @@ def page_of(
     )
 
 
-def count_of(filters: Filters, summaries: AccountSummaryQuerySet) -> Count:
-    """How many fit: from the tally where it counts by just these, else by looking, up to a limit."""
-    kept = _kept(filters)
-    if kept is not None:
-        return Count(kept)
-    found = summaries.order_by()[: COUNT_AT_MOST + 1].count()
-    return Count(min(found, COUNT_AT_MOST), is_more=found > COUNT_AT_MOST)
-
-
-def _kept(filters: Filters) -> int | None:
-    """The tally knows states, who is waited for, remedies, and whether a region is uncovered."""
-    if filters.but(state=(), blocked=(), remedy="", coverage=None) != Filters():
-        return None
-    if filters.coverage not in {None, CoverageIs.UNCOVERED}:
-        return None
-    return sum(
-        entry.with_uncovered if filters.coverage else entry.accounts
-        for entry in tally()
-        if (not filters.state or entry.state in filters.state)
-        and (not filters.blocked or entry.blocked_on in filters.blocked)
-        and (not filters.remedy or entry.remedy == filters.remedy)
-    )
+def _next(
+    numbers: Sequence[str], cursor: tuple[Any, str] | None, *, is_descending: bool, size: int
+) -> list[str]:
+    """Of these, the first beyond the cursor: no other can stand on the page."""
+    ordered = sorted(numbers, reverse=is_descending)
+    if cursor is not None:
+        ordered = [each for each in ordered if (each < cursor[1] if is_descending else each > cursor[1])]
+    return ordered[:size]
 
 
 def _beyond(field: str, cursor: tuple[Any, str], *, is_descending: bool) -> Q:

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from onboarding.blueprint import build_blueprint
 from onboarding.fleet.export import csv_parts, json_parts
 from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
-from onboarding.fleet.table import ROWS_PER_PAGE, SORTS, count_of, page_of
+from onboarding.fleet.found import Count, Found, find
+from onboarding.fleet.table import ROWS_PER_PAGE, SORTS, page_of
 from onboarding.management.made_up import REGIONS
 from onboarding.models import AccountSummary
 from onboarding.models.summary import AccountSummaryQuerySet
@@ -63,15 +64,15 @@ MANY = settings(
 FEW = settings(MANY, max_examples=25)
 
 
-def everything(summaries: AccountSummaryQuerySet, sort: str = "number", size: int = 7) -> list[str]:
+def everything(found: Found, sort: str = "number", size: int = 7) -> list[str]:
     """The list's account numbers, page after page."""
-    found: list[str] = []
+    listed: list[str] = []
     after = ""
     while True:
-        page = page_of(summaries, SORTS[sort], after=after, size=size)
-        found += [row.number for row in page.rows]
+        page = page_of(found.summaries, SORTS[sort], after=after, numbers=found.numbers, size=size)
+        listed += [row.number for row in page.rows]
         if not page.after:
-            return found
+            return listed
         after = page.after
 
 
@@ -111,12 +112,19 @@ def test_any_filter_lists_what_it_counts_exports_and_shows(
     }
     assert set(wanted.values_list("number", flat=True)) == plain
     assert Filters.from_query(QueryDict(filters.as_query()[1:])).as_pairs() == normal(filters).as_pairs()
-    assert count_of(filters, wanted).number == len(plain)
+    found = find(filters, AccountSummary.objects.all(), now)
+    assert found.count.number == len(plain)
     for sort in SORTS:
-        assert sorted(everything(wanted, sort)) == sorted(plain)
+        assert everything(found, sort) == in_order(wanted, sort)
     rows = list(csv.reader(StringIO("".join(csv_parts(wanted)))))
     assert [row[0] for row in rows[1:]] == sorted(plain)
     assert [row["number"] for row in json.loads("".join(json_parts(wanted)))] == sorted(plain)
+
+
+def in_order(wanted: AccountSummaryQuerySet, sort: str) -> list[str]:
+    """All of it, ordered by the database."""
+    way = "-" if SORTS[sort].is_descending else ""
+    return list(wanted.order_by(f"{way}{SORTS[sort].field}", f"{way}number").values_list("number", flat=True))
 
 
 def normal(filters: Filters) -> Filters:
@@ -165,13 +173,25 @@ def fits(summary: AccountSummary, filters: Filters, now: object) -> bool:
     )
 
 
+def test_what_is_found_beyond_the_limit_is_listed_too(monkeypatch: pytest.MonkeyPatch, fleet: None) -> None:
+    for filters in (Filters(search="prod"), Filters(region=REGIONS[0])):
+        every = everything(find(filters, AccountSummary.objects.all(), timezone.now()))
+        monkeypatch.setattr("onboarding.fleet.found.COUNT_AT_MOST", 3)
+        found = find(filters, AccountSummary.objects.all(), timezone.now())
+        monkeypatch.undo()
+        assert len(every) > 3
+        assert (found.count, everything(found)) == (Count(3, is_more=True), every)
+
+
+@pytest.mark.parametrize("is_named", [False, True])
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_page_back_is_the_page_that_one_came_from(sort: str, fleet: None) -> None:
+def test_a_page_back_is_the_page_that_one_came_from(sort: str, is_named: bool, fleet: None) -> None:
     summaries = AccountSummary.objects.all()
-    first = page_of(summaries, SORTS[sort], size=10)
-    second = page_of(summaries, SORTS[sort], after=first.after, size=10)
+    numbers = list(summaries.order_by("state").values_list("number", flat=True)) if is_named else None
+    first = page_of(summaries, SORTS[sort], numbers=numbers, size=10)
+    second = page_of(summaries, SORTS[sort], after=first.after, numbers=numbers, size=10)
     assert not first.before
-    again = page_of(summaries, SORTS[sort], before=second.before, size=10)
+    again = page_of(summaries, SORTS[sort], before=second.before, numbers=numbers, size=10)
     assert [row.number for row in again.rows] == [row.number for row in first.rows]
     assert not again.before
 

@@ -17,8 +17,9 @@ from onboarding.fleet.columns import (
     rows_of,
 )
 from onboarding.fleet.filters import REGION_STATES, CoverageIs, Filters
+from onboarding.fleet.found import find
 from onboarding.fleet.saved_views import views_for
-from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
+from onboarding.fleet.table import DEFAULT_SORT, SORTS, page_of, plain_rows
 from onboarding.fleet.words import filter_words
 from onboarding.models import AccountSummary
 from onboarding.models.people import STARTS_WORK_AGAIN
@@ -34,14 +35,15 @@ def accounts(request: HttpRequest) -> HttpResponse:
     filters = Filters.from_query(request.GET)
     sort = SORTS.get(request.GET.get("sort", ""), DEFAULT_SORT)
     columns = chosen_columns(request.GET.getlist("column"))
-    wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
+    found = find(filters, AccountSummary.objects.visible_to(user), timezone.now())
     beside = [BESIDE[column.word] for column in columns if column.word in BESIDE]
-    whole = wanted.select_related("account").prefetch_related(*beside).defer("search", "regions")
+    whole = found.summaries.select_related("account").prefetch_related(*beside).defer("search", "regions")
     page = page_of(
-        whole if beside else plain_rows(wanted, [*fields_of(columns), sort.field]),
+        whole if beside else plain_rows(found.summaries, [*fields_of(columns), sort.field]),
         sort,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
+        numbers=found.numbers,
     )
     # What stays the same from page to page, and is no filter.
     kept = [("sort", sort.word)] if sort is not DEFAULT_SORT else []
@@ -49,7 +51,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "told": filter_words(filters),
-        "count": count_of(filters, wanted),
+        "count": found.count,
         "rows": rows_of(page.rows, columns),
         "columns": columns,
         "every_column": COLUMNS.values(),

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_safe
 
 from onboarding.fleet.coverage_map import SHOWN, legend, map_of
 from onboarding.fleet.filters import CoverageIs, Filters
-from onboarding.fleet.table import DEFAULT_SORT, SORTS, count_of, page_of, plain_rows
+from onboarding.fleet.found import find
+from onboarding.fleet.table import DEFAULT_SORT, SORTS, page_of, plain_rows
 from onboarding.fleet.words import filter_words
 from onboarding.models import AccountSummary
 from onboarding.states import AccountState
@@ -22,19 +23,20 @@ def coverage_map(request: HttpRequest) -> HttpResponse:
     user = infosec(request)
     filters = Filters.from_query(request.GET)
     sort = SORTS.get(request.GET.get("sort", ""), DEFAULT_SORT)
-    wanted = filters.apply(AccountSummary.objects.visible_to(user), timezone.now())
+    found = find(filters, AccountSummary.objects.visible_to(user), timezone.now())
     page = page_of(
-        plain_rows(wanted, (*SHOWN, sort.field)),
+        plain_rows(found.summaries, (*SHOWN, sort.field)),
         sort,
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
+        numbers=found.numbers,
     )
     columns, rows = map_of(page.rows)
     kept = [("sort", sort.word)] if sort is not DEFAULT_SORT else []
     context = {
         "filters": filters,
         "told": filter_words(filters),
-        "count": count_of(filters, wanted),
+        "count": found.count,
         "columns": columns,
         "rows": rows,
         "legend": legend(),
