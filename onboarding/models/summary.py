@@ -72,6 +72,11 @@ class AccountSummary(models.Model):
             models.Index(fields=("remedy", "number"), name="summary_remedy", condition=~Q(remedy="")),
             models.Index(fields=("name", "number"), name="summary_name"),
             models.Index(fields=("since", "number"), name="summary_since"),
+            models.Index(
+                fields=("since", "number"),
+                name="summary_broken",
+                condition=Q(state__in=(AccountState.FAILED, AccountState.PARTLY)),
+            ),
             models.Index(fields=("moved_at", "number"), name="summary_moved"),
             models.Index(fields=("regions_uncovered", "number"), name="summary_uncovered"),
             models.Index(fields=("blueprint_digest", "number"), name="summary_blueprint"),
