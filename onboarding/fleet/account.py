@@ -14,12 +14,14 @@ from onboarding.models import (
     AccountNote,
     AccountSummary,
     AccountTag,
+    Assignment,
+    Ownership,
     OwnershipRole,
     RegionReading,
     Step,
 )
 from onboarding.models.people import sees_every_account
-from onboarding.models.prepared import Prepared, columns_of
+from onboarding.models.prepared import Prepared, ask_together, columns_of
 from onboarding.models.reading import PlainReading
 from onboarding.models.step import PlainStep
 from onboarding.progress.failures import Trouble, trouble_of
@@ -33,7 +35,7 @@ NOTES_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account, its summary, and what there is one of: whoever looks after it, and its latest run."""
+    """The account, its summary, and its latest run."""
 
     pk: int
     number: str
@@ -42,7 +44,6 @@ class Account:
     contact_email: str
     ticket_url: str
     registered_at: datetime
-    assigned_to: str | None
     state: str
     since: datetime
     blocked_on: str
@@ -55,7 +56,7 @@ class Account:
     run_status: str | None
     run_reason: str | None
     run_failure: dict[str, Any] | None
-    # Most have neither: it is cheaper to know than to look.
+    is_assigned: bool
     is_tagged: bool
     is_noted: bool
 
@@ -97,30 +98,37 @@ class AccountPage:
     uncovered: tuple[str, ...]
     read_at: datetime | None
     people: Sequence[Person]
+    # Who of infosec looks after it.
+    assigned_to: str | None
     tags: Sequence[str]
     notes: Sequence[Note]
 
 
-def _with_person(*values: Any) -> tuple[Account, Person | None]:
-    *of_account, role, email = values
-    return Account(*of_account), Person(role, email) if email else None
-
-
 _ID = BigAutoField()
-# A row for each of its people.
+# A question takes longer to plan with each table in it: what few accounts have is asked of those alone.
 _accounts = Prepared(
-    _with_person,
+    Account,
     lambda number: AccountSummary.objects.filter(number=number).values_list(
         "account_id", "number", "name", "account__alias", "account__contact_email", "account__ticket_url",
-        "account__registered_at", "account__assignment__user__email", "state", "since", "blocked_on",
+        "account__registered_at", "state", "since", "blocked_on",
         "remedy", "regions_enabled", "regions_covered", "blueprint_version", "blueprint_digest",
         "latest_run", "latest_run__status", "latest_run__reason_code", "latest_run__failure",
+        Exists(Assignment.objects.filter(account=OuterRef("pk"))),
         Exists(AccountTag.objects.filter(account=OuterRef("pk"))),
         Exists(AccountNote.objects.filter(account=OuterRef("pk"))),
-        "account__ownerships__role", "account__ownerships__user__email",
-    ).order_by("account__ownerships__pk"),
+    ),
     CharField(),
 )  # fmt: skip
+_people = Prepared(
+    Person,
+    lambda account: (
+        Ownership.objects.filter(account=account).order_by("pk").values_list("role", "user__email")
+    ),
+    _ID,
+)
+_assigned_to = Prepared(
+    str, lambda account: Assignment.objects.filter(account=account).values_list("user__email"), _ID
+)
 _tags = Prepared(str, lambda account: AccountTag.objects.filter(account=account).values_list("name"), _ID)
 _notes = Prepared(
     Note,
@@ -146,9 +154,10 @@ def page_of(user: User, number: str) -> AccountPage | None:
     found = _accounts.ask(number) if sees_every_account(user) else []
     if not found:
         return None
-    account = found[0][0]
-    steps = _steps.ask(account.latest_run) if account.latest_run else []
-    readings = _readings.ask(account.pk)
+    account = found[0]
+    steps, readings, people = ask_together(
+        _steps.asked(account.latest_run), _readings.asked(account.pk), _people.asked(account.pk)
+    )
     regions = region_rows(readings, steps, is_over=account.is_settled)
     trouble = trouble_of(account.run_reason or "", account.run_failure) if account.remedy else None
     wanted = [row for row in regions if row.state != RegionState.SKIPPED]
@@ -161,7 +170,8 @@ def page_of(user: User, number: str) -> AccountPage | None:
         uncovered=tuple(row.region for row in wanted if row.state != RegionState.COVERED),
         skipped=tuple(row for row in regions if row.state == RegionState.SKIPPED),
         read_at=max((reading.read_at for reading in readings), default=None),
-        people=[person for _account, person in found if person is not None],
+        people=people,
+        assigned_to=next(iter(_assigned_to.ask(account.pk)), None) if account.is_assigned else None,
         tags=_tags.ask(account.pk) if account.is_tagged else (),
         notes=_notes.ask(account.pk) if account.is_noted else (),
     )

@@ -1,6 +1,6 @@
 """How many accounts stand how? From the tally, in one question; each number with the filters that list it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -45,12 +45,17 @@ class Entry:
 
 
 _sums: Mapping[str, Sum] = {f"{name}__sum": Sum(name) for name in SUMS}
-_entries = Prepared(Entry, lambda: Tally.objects.order_by().values_list(*KEY).annotate(**_sums))
+ENTRIES = Prepared(Entry, lambda: Tally.objects.order_by().values_list(*KEY).annotate(**_sums))
 
 
 def tally() -> list[Entry]:
     """What the ledger adds up to, by state, who is waited for, and remedy."""
-    return [entry for entry in _entries.ask() if any(getattr(entry, name) for name in SUMS)]
+    return counting(ENTRIES.ask())
+
+
+def counting(entries: Iterable[Entry]) -> list[Entry]:
+    """Those that any account stands in: of the others the ledger still has the rows."""
+    return [entry for entry in entries if any(getattr(entry, name) for name in SUMS)]
 
 
 def figure(number: int, filters: Filters) -> Figure:

@@ -1,6 +1,7 @@
 """Where does the fleet stand at a glance, and what is next? Every number leads to what it counts."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,10 +12,21 @@ from django.utils.translation import gettext as _
 
 from onboarding.fleet.charts import CoverageChart, Day, coverage_chart
 from onboarding.fleet.clusters import Cluster, clusters_of
-from onboarding.fleet.figures import Entry, Figure, figure, lengths_of, list_of, page_about, share, tally
+from onboarding.fleet.figures import (
+    ENTRIES,
+    Entry,
+    Figure,
+    counting,
+    figure,
+    lengths_of,
+    list_of,
+    page_about,
+    share,
+)
 from onboarding.fleet.filters import CoverageIs, Filters
 from onboarding.models import AccountSummary, FleetDay, Notice
-from onboarding.models.prepared import Prepared, columns_of
+from onboarding.models.prepared import Prepared, ask_together, columns_of
+from onboarding.models.standing import who_is_asked
 from onboarding.states import AccountState, BlockedOn
 
 BROKEN = (AccountState.FAILED, AccountState.PARTLY)
@@ -74,6 +86,8 @@ class Overview:
     waiting: Sequence[AccountLine]
     waiting_url: str
     movement: Sequence[AccountLine]
+    # Mails and comments.
+    undelivered: int
     chart: CoverageChart | None
 
 
@@ -103,10 +117,23 @@ def _lines(wanted: Q, first: str) -> QuerySet[AccountSummary, tuple[Any, ...]]:
 
 
 def overview_of(now: datetime) -> Overview:
-    """For infosec alone. Six questions, whatever the fleet's size."""
-    entries = tally()
-    accounts = sum(entry.accounts for entry in entries)
-    verified = _accounts(entries, state=AccountState.VERIFIED)
+    """For infosec alone. Twice to the database, whatever the fleet's size."""
+    told, latest, waiting_longest, moved, troubled, days = ask_together(
+        ENTRIES.asked(),
+        _broken.asked(),
+        _waiting.asked(),
+        _last_moved.asked(),
+        _undelivered.asked(),
+        _days.asked(now.date() - timedelta(days=730), now.date()),
+    )
+    entries = counting(told)
+    by_state: Counter[str] = Counter()
+    by_blocked: Counter[str] = Counter()
+    for entry in entries:
+        by_state[entry.state] += entry.accounts
+        by_blocked[entry.blocked_on] += entry.accounts
+    accounts = by_state.total()
+    verified = by_state[AccountState.VERIFIED]
     enabled = sum(entry.regions_enabled for entry in entries)
     covered = sum(entry.regions_covered for entry in entries)
     broken = [Filters(state=BROKEN, within=1), Filters(state=BROKEN, within=7)]
@@ -124,24 +151,20 @@ def overview_of(now: datetime) -> Overview:
         regions_covered=covered,
         regions_uncovered=enabled - covered,
         covered_percent=share(covered, enabled),
-        infosec=figure(
-            _accounts(entries, blocked_on=BlockedOn.INFOSEC), Filters(blocked=(BlockedOn.INFOSEC,))
-        ),
-        without_owner=figure(
-            _accounts(entries, state=AccountState.NO_OWNER, blocked_on=BlockedOn.INFOSEC),
-            Filters(state=(AccountState.NO_OWNER,)),
-        ),
-        owners=figure(_accounts(entries, blocked_on=BlockedOn.OWNER), waiting),
+        infosec=figure(by_blocked[BlockedOn.INFOSEC], Filters(blocked=(BlockedOn.INFOSEC,))),
+        without_owner=figure(by_state[AccountState.NO_OWNER], Filters(state=(AccountState.NO_OWNER,))),
+        owners=figure(by_blocked[BlockedOn.OWNER], waiting),
         broke_in_a_day=broke_in_a_day,
         broke_in_a_week=broke_in_a_week,
-        states=tuple(_state_line(entries, state, accounts) for state in AccountState),
+        states=tuple(_state_line(state, by_state[state], accounts) for state in AccountState),
         ages=_ages(ages),
-        clusters=[each for each in clusters_of(entries) if each.who == BlockedOn.INFOSEC][:LINES],
-        broken=_broken.ask(),
-        waiting=_waiting.ask(),
+        clusters=clusters_of(entry for entry in entries if _waits_for_infosec(entry))[:LINES],
+        broken=latest,
+        waiting=waiting_longest,
         waiting_url=list_of(waiting) + "&sort=longest",
-        movement=last_moved(),
-        chart=coverage_chart(_days.ask(now.date() - timedelta(days=730), now.date())),
+        movement=moved,
+        undelivered=sum(troubled),
+        chart=coverage_chart(days),
     )
 
 
@@ -150,21 +173,11 @@ def last_moved() -> Sequence[AccountLine]:
     return _last_moved.ask()
 
 
-def undelivered() -> int:
-    """How many mails and comments could not be delivered."""
-    return sum(_undelivered.ask())
+def _waits_for_infosec(entry: Entry) -> bool:
+    return bool(entry.remedy) and who_is_asked(entry.remedy) == BlockedOn.INFOSEC
 
 
-def _accounts(entries: Iterable[Entry], **wanted: str) -> int:
-    return sum(
-        entry.accounts
-        for entry in entries
-        if all(getattr(entry, name) == value for name, value in wanted.items())
-    )
-
-
-def _state_line(entries: Iterable[Entry], state: AccountState, accounts: int) -> StateLine:
-    number = _accounts(entries, state=state)
+def _state_line(state: AccountState, number: int, accounts: int) -> StateLine:
     return StateLine(state, figure(number, Filters(state=(state,))), share(number, accounts))
 
 

@@ -3,9 +3,12 @@
 Django puts a query together anew each time that it is asked, which takes several times as long as fetching a
 few rows does. What a page always asks in the same way, but for a key, is therefore kept as SQL. Django makes
 it of an ordinary query when it is first asked, with a blank where the key stands. Answers are never kept.
+
+Each way to the database and back takes longer than most answers. Questions that don't wait for one another go
+there together.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
@@ -30,11 +33,45 @@ class Prepared(Generic[Row]):
         self._made: _Made | None = None
 
     def ask(self, *keys: Any) -> list[Row]:
+        rows: list[Row]
+        (rows,) = ask_together(self.asked(*keys))
+        return rows
+
+    def asked(self, *keys: Any) -> "_Asked":
+        """To be asked together with others."""
         if self._made is None:
-            self._made = _Made(
-                self._question(*(_Blank(place, field) for place, field in enumerate(self._about)))
-            )
-        return [self._row(*values) for values in self._made.rows(keys)]
+            blanks = [_Blank(place, field) for place, field in enumerate(self._about)]
+            self._made = _Made(self._question(*blanks), self._row)
+        return self._made, keys
+
+
+def ask_together(*asked: "_Asked") -> list[list[Any]]:
+    """The rows of each: `ask_together(first.asked(key), second.asked())`."""
+    statements = [made.statement(keys) for made, keys in asked]
+    found = _at_once(statements) if connection.vendor == "postgresql" else _one_by_one(statements)
+    return [made.rows(values) for (made, _keys), values in zip(asked, found, strict=True)]
+
+
+def _at_once(statements: Sequence[tuple[str, list[Any]]]) -> list[list[Any]]:
+    """PostgreSQL takes several statements, and gives a set of rows for each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "; ".join(sql for sql, _parameters in statements),
+            [each for _sql, parameters in statements for each in parameters],
+        )
+        found = [cursor.fetchall()]
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+    return found
+
+
+def _one_by_one(statements: Sequence[tuple[str, list[Any]]]) -> list[list[Any]]:
+    found = []
+    with connection.cursor() as cursor:
+        for sql, parameters in statements:
+            cursor.execute(sql, parameters)
+            found.append(cursor.fetchall())
+    return found
 
 
 def columns_of(row: type[Any]) -> list[str]:
@@ -57,18 +94,23 @@ class _Blank(Expression):
 
 
 class _Made:
-    """The SQL, and how each column's values are read."""
+    """The SQL, how each column's values are read, and what a row is made of them."""
 
-    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+    def __init__(self, queryset: QuerySet[Any, Any], row: Callable[..., Any]) -> None:
+        self._row = row
         self._compiler = queryset.query.get_compiler(queryset.db)
         self._sql, self._parameters = self._compiler.as_sql()
         self._converters = self._compiler.get_converters([column for column, *_ in self._compiler.select])
 
-    def rows(self, keys: tuple[Any, ...]) -> Iterable[Any]:
-        filled = [each.filled(keys) if isinstance(each, _Blank) else each for each in self._parameters]
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, filled)
-            found: Iterable[Any] = cursor.fetchall()
+    def statement(self, keys: tuple[Any, ...]) -> tuple[str, list[Any]]:
+        return self._sql, [
+            each.filled(keys) if isinstance(each, _Blank) else each for each in self._parameters
+        ]
+
+    def rows(self, found: Iterable[Any]) -> list[Any]:
         if self._converters:
             found = self._compiler.apply_converters(found, self._converters)
-        return found
+        return [self._row(*values) for values in found]
+
+
+_Asked = tuple[_Made, tuple[Any, ...]]

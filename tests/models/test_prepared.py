@@ -7,7 +7,7 @@ from django.db.models import BigAutoField, CharField, Count, Q, UUIDField
 from django.test.utils import CaptureQueriesContext
 
 from onboarding.models import AwsAccount, RegionReading, Run, Step
-from onboarding.models.prepared import Prepared, columns_of
+from onboarding.models.prepared import Prepared, ask_together, columns_of
 from onboarding.models.reading import PlainReading
 from onboarding.states import RegionState
 
@@ -102,3 +102,27 @@ def test_django_puts_it_into_sql_once(accounts: list[AwsAccount]) -> None:
     with CaptureQueriesContext(connection) as asked:
         assert prepared.ask(accounts[0].number) == prepared.ask(accounts[1].number) == ["IT"]
     assert (len(made), len(asked)) == (1, 2)
+
+
+def test_questions_asked_together_are_each_answered_with_their_own_rows(accounts: list[AwsAccount]) -> None:
+    first, second = accounts
+    RegionReading.objects.create(account=first, region="eu-west-1", read_at=NOW, failure={"code": "100%"})
+    regions = Prepared(
+        lambda region, failure: (region, failure),
+        lambda key: RegionReading.objects.filter(account=key).values_list("region", "failure"),
+        BigAutoField(),
+    )
+    names = Prepared(str, lambda: AwsAccount.objects.order_by("pk").values_list("name"))
+    percent = Prepared(
+        str, lambda key: AwsAccount.objects.filter(name__contains=key).values_list("name"), CharField()
+    )
+    asked = [
+        regions.asked(first.pk),
+        names.asked(),
+        regions.asked(second.pk),
+        percent.asked("; SELECT '%s' --"),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        found = ask_together(*asked)
+    assert found == [[("eu-west-1", {"code": "100%"})], ["IT", "IT"], [], []]
+    assert len(queries) == (1 if connection.vendor == "postgresql" else len(asked))

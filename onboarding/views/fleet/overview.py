@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from onboarding.fleet.overview import last_moved, overview_of, undelivered
+from onboarding.fleet.overview import last_moved, overview_of
 from onboarding.models import StaffRole
 from onboarding.models.people import READS_AUDIT_LOG
 from onboarding.views.access import infosec, infosec_member
@@ -22,7 +22,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "fleet": found,
         "movement": found.movement,
         "reads_audit_log": role in READS_AUDIT_LOG,
-        "undelivered": undelivered(),
+        "undelivered": found.undelivered,
         "gives_roles": role == StaffRole.SUPERUSER,
     }
     return render(request, "fleet/overview.html", context)
