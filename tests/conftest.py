@@ -12,6 +12,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
 from onboarding.aws import breaker
+from onboarding.engine import deadlines
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -53,6 +54,12 @@ def _counts_of_its_own(settings: Settings) -> None:
     """Rate limits are counted per test: users of many tests have the same id, and Redis remembers them."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _patience_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How late the workers of one test were puts off no look of the next."""
+    monkeypatch.setattr(deadlines, "_lateness", [0.0])
 
 
 @pytest.fixture(autouse=True)

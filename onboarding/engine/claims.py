@@ -8,14 +8,15 @@ cleaning up after: its item falls due again when the lease ends.
 import random
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from onboarding.engine import deadlines
@@ -40,6 +41,9 @@ ASKED_LATELY = timedelta(seconds=30)
 _BEGINNING = (Stage.SURVEY, Stage.ADMIT)
 _BEGINNING_SHARE = 0.125
 
+# In these the regions of a run change at about the same time: what is due of them is looked at together.
+TOGETHER = frozenset({Stage.TRAILS, Stage.VERIFY})
+
 # What a survey found and a plan says: tens of kilobytes, which few who hold a run want to read.
 HEAVY = ("survey", "plan")
 
@@ -56,6 +60,22 @@ class RunStopped(Exception):
 class Claim:
     item_id: int
     holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row of what is due."""
+
+    item_id: int
+    run_id: uuid.UUID
+    stage: str
+    region: str
+    faults: int
+    breaks: int
+
+    @property
+    def is_looked_at_with_others(self) -> bool:
+        return self.stage in TOGETHER and bool(self.region) and not self.faults and not self.breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,10 @@ class Work:
     def run_id(self) -> uuid.UUID:
         return self.run.pk
 
+    @property
+    def may_have_company(self) -> bool:
+        return self.stage in TOGETHER and bool(self.region) and not self.faults and not self.breaks
+
 
 def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> list[Claim]:
     """Up to `limit` claims on due items, in turn from all runs so that none starves, or of one run alone.
@@ -84,7 +108,7 @@ def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> 
     that were approved at once, the next one moves within seconds. Then what is under way at AWS, and what is
     still to begin: so no more is begun than can be followed.
     """
-    due = WorkItem.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now), due_at__lte=now)
+    due = _due(now)
     if run_id is not None:
         return _claim(due.filter(run_id=run_id), now, limit, "due_at", "pk")
     claims = _claim(due.filter(run__asked_at__gt=now - ASKED_LATELY), now, limit, "-run__asked_at", "pk")
@@ -98,42 +122,88 @@ def claim_due(now: datetime, limit: int, *, run_id: uuid.UUID | None = None) -> 
     return claims
 
 
+def _due(now: datetime) -> QuerySet[WorkItem]:
+    return WorkItem.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now), due_at__lte=now)
+
+
 def _claim(due: QuerySet[WorkItem], now: datetime, limit: int, *order: str) -> list[Claim]:
-    rows = list(due.order_by(*order).values_list("pk", "run_id", "due_at")[: limit * 16])
+    columns = ("pk", "run_id", "stage", "region", "faults", "breaks")
+    rows = [Due(*row) for row in due.order_by(*order).values_list(*columns)[: limit * 16]]
     chosen = list(islice(_in_turn(rows), limit))
     if not chosen:
         return []
+    # Of each claim its own: what is taken along with it later is given back with it.
+    lot = uuid.uuid4().hex[:20]
     with transaction.atomic():
         # Who claims at the same moment takes the others. Checked again: since then it may have been claimed.
-        free = (
-            due.order_by()
-            .filter(pk__in=chosen)
-            .select_for_update(
-                skip_locked=connection.features.has_select_for_update_skip_locked, of=("self",)
-            )
-        )
-        taken = set(free.values_list("pk", flat=True))
-        # Until the lease ends the items are due then, and not before: unless somebody asks for it earlier.
-        ends, holder = now + LEASE, str(uuid.uuid4())
-        WorkItem.objects.filter(pk__in=taken).update(
-            holder=holder, lease_until=ends, due_at=ends, claims=F("claims") + 1
-        )
-    for item_id, _run_id, due_at in rows:
-        if item_id in taken and due_at is not None:
+        taken = _take(due.filter(pk__in=chosen), now, Concat(Value(f"{lot}-"), Cast("pk", CharField())))
+    return [Claim(item_id, f"{lot}-{item_id}") for item_id in chosen if item_id in taken]
+
+
+def _take(due: QuerySet[WorkItem], now: datetime, holder: str | Concat) -> set[int]:
+    """Which of these could be had, and are held now. Inside a transaction."""
+    free = due.order_by().select_for_update(
+        skip_locked=connection.features.has_select_for_update_skip_locked, of=("self",)
+    )
+    taken = dict(free.values_list("pk", "due_at"))
+    # Until the lease ends the items are due then, and not before: unless somebody asks for it earlier.
+    ends = now + LEASE
+    WorkItem.objects.filter(pk__in=taken).update(
+        holder=holder, lease_until=ends, due_at=ends, claims=F("claims") + 1
+    )
+    for due_at in taken.values():
+        if due_at is not None:
             deadlines.note_lateness((now - due_at).total_seconds())
-    return [Claim(item_id, holder) for item_id in chosen if item_id in taken]
+    return set(taken)
 
 
-def _in_turn(rows: list[tuple[int, uuid.UUID, datetime | None]]) -> Iterator[int]:
-    """One item of each run, then the next of each, in the order in which they fell due."""
+def _in_turn(rows: list[Due]) -> Iterator[int]:
+    """One item of each run, then the next of each, in the order in which they fell due.
+
+    Of regions that are looked at together one: whoever has it takes the others along.
+    """
     queues: dict[uuid.UUID, deque[int]] = defaultdict(deque)
-    for item_id, run_id, _due_at in rows:
-        queues[run_id].append(item_id)
+    has_one: set[tuple[uuid.UUID, str]] = set()
+    for row in rows:
+        if row.is_looked_at_with_others:
+            if (row.run_id, row.stage) in has_one:
+                continue
+            has_one.add((row.run_id, row.stage))
+        queues[row.run_id].append(row.item_id)
     while queues:
         for run_id in list(queues):
             yield queues[run_id].popleft()
             if not queues[run_id]:
                 del queues[run_id]
+
+
+def take_along(work: Work) -> list[Work]:
+    """Claim the other regions of the work's run and stage that are due, with it and under its holder.
+
+    One that had faults is left to itself: it may be slow to answer, or break what is done with it.
+    """
+    if not work.may_have_company:
+        return []
+    now = timezone.now()
+    due = _due(now).filter(run_id=work.run_id, stage=work.stage, faults=0, breaks=0).exclude(region="")
+    with transaction.atomic():
+        taken = _take(due, now, work.claim.holder)
+    items = WorkItem.objects.filter(pk__in=taken).order_by("pk")
+    return [
+        replace(
+            work,
+            claim=Claim(item.pk, work.claim.holder),
+            region=item.region,
+            looks=item.claims,
+        )
+        for item in items
+    ]
+
+
+def held_under(claim: Claim) -> list[int]:
+    """The claimed item, and what was taken along with it, as far as it is still held."""
+    items = WorkItem.objects.filter(run__work_items=claim.item_id, holder=claim.holder)
+    return list(items.order_by("pk").values_list("pk", flat=True))
 
 
 def read(claim: Claim) -> Work | None:
@@ -181,6 +251,21 @@ def holding(work: Work, *, run_in: frozenset[RunStatus] | None = None) -> Iterat
         yield run
 
 
+@contextmanager
+def holding_all(works: Sequence[Work]) -> Iterator[tuple[Run, list[Work]]]:
+    """The same for items of one claim, to be released in it: their run, and those that are still ours."""
+    with transaction.atomic():
+        run = Run.objects.defer(*HEAVY).select_for_update().get(pk=works[0].run_id)
+        ours = set(_held(works).values_list("pk", flat=True))
+        yield run, [work for work in works if work.claim.item_id in ours]
+
+
+def _held(works: Sequence[Work]) -> QuerySet[WorkItem]:
+    """Of one claim the items that are still ours, locked."""
+    items = WorkItem.objects.select_for_update(of=("self",)).order_by("pk")
+    return items.filter(pk__in=[work.claim.item_id for work in works], holder=works[0].claim.holder)
+
+
 def renew(work: Work) -> None:
     """Renew the lease, between two parts of a look that may take long together. Raises ClaimLost."""
     with holding(work):
@@ -220,26 +305,43 @@ def release(
     with transaction.atomic():
         # The item alone is locked. Should the run stop at this very moment, the item is looked at once more,
         # and rests then.
-        item = (
-            WorkItem.objects.select_for_update(of=("self",))
-            .filter(pk=work.claim.item_id, holder=work.claim.holder)
-            .annotate(run_status=F("run__status"))
-            .first()
-        )
+        item = _held([work]).annotate(run_status=F("run__status")).first()
         if item is None:
             return False
         now = timezone.now()
-        asked_for_at = item.due_at if _is_asked_for(item) else None
-        item.due_at = now + look_again_in if look_again_in is not None else None
-        if asked_for_at is not None and (item.due_at is None or asked_for_at < item.due_at):
-            item.due_at = asked_for_at
-        if RunStatus(item.run_status) not in ACTIVE_RUN_STATUSES:
-            item.due_at = None
+        item.due_at = _due_again(item, item.run_status, look_again_in, now)
         item.holder, item.lease_until = "", None
         item.faults, item.breaks = faults, breaks
         item.trouble = failure_as_json(trouble) if trouble else None
         item.save(update_fields=["due_at", "holder", "lease_until", "faults", "breaks", "trouble"])
         return item.due_at is not None and item.due_at <= now
+
+
+def release_all(waits: Sequence[tuple[Work, timedelta | None]]) -> bool:
+    """The same for several items of one claim, none of which met trouble."""
+    again: dict[datetime | None, list[int]] = defaultdict(list)
+    asked = {work.claim.item_id: wait for work, wait in waits}
+    with transaction.atomic(savepoint=False):
+        now = timezone.now()
+        for item in _held([work for work, _wait in waits]).annotate(run_status=F("run__status")):
+            again[_due_again(item, item.run_status, asked[item.pk], now)].append(item.pk)
+        for due_at, keys in again.items():
+            WorkItem.objects.filter(pk__in=keys).update(
+                due_at=due_at, holder="", lease_until=None, faults=0, breaks=0, trouble=None
+            )
+    return any(due_at is not None and due_at <= now for due_at in again)
+
+
+def _due_again(
+    item: WorkItem, run_status: str, look_again_in: timedelta | None, now: datetime
+) -> datetime | None:
+    if RunStatus(run_status) not in ACTIVE_RUN_STATUSES:
+        return None
+    asked_for_at = item.due_at if _is_asked_for(item) else None
+    due_at = now + look_again_in if look_again_in is not None else None
+    if asked_for_at is not None and (due_at is None or asked_for_at < due_at):
+        return asked_for_at
+    return due_at
 
 
 def make_due(run: Run, stage: Stage, region: str, *, after: timedelta = timedelta(0)) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 
 from onboarding.engine import advancing, deadlines, parking, revocation, steps
-from onboarding.engine.claims import Claim, ClaimLost, Work, holding, read, release
+from onboarding.engine.claims import Claim, ClaimLost, Work, held_under, holding, read, release
 from onboarding.models import Run
 from onboarding.states import RunStatus, Stage, StepStatus
 
@@ -20,7 +20,15 @@ REASON = "portal_broke"
 
 
 def give_back(claim: Claim) -> None:
-    """Our code broke on the claimed item: try it again, ever more slowly; end it when that helps nothing."""
+    """Our code broke on the claimed item: try it again, ever more slowly; end it when that helps nothing.
+
+    So with whatever was taken along: from then on each is worked on by itself, and the broken one is found.
+    """
+    for item_id in held_under(claim):
+        _give_back(Claim(item_id, claim.holder))
+
+
+def _give_back(claim: Claim) -> None:
     held = read(claim)
     if held is None:
         return

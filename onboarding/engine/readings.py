@@ -1,5 +1,7 @@
 """What was last read of a region: kept at every look, told only when something changed."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +9,7 @@ from django.utils import timezone
 
 from onboarding.company import Company
 from onboarding.models import RegionReading, Run, history, standing
+from onboarding.models.history import News
 from onboarding.observed import AccountSurvey, Failure, RegionSurvey, Stack, Trail
 from onboarding.states import RegionOutcome, RegionState
 from onboarding.stored import failure_as_json
@@ -21,76 +24,74 @@ _TOLD = (
     "latest_delivery_error",
     "reason_code",
 )
+# What a look replaces.
+_KEPT = (*_TOLD, "stack_id", "latest_delivery_at", "failure", "read_at")
 
 
-def keep(
-    run: Run,
-    region: str,
-    *,
-    state: RegionState,
-    outcome: RegionOutcome = RegionOutcome.READ,
-    stack: Stack | None = None,
-    trail: Trail | None = None,
-    reason_code: str = "",
-    failure: Failure | None = None,
-    is_of_trail_alone: bool = False,
-) -> None:
-    """Store what one look at a region showed. Inside the caller's transaction on the run.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one look at a region showed.
 
     A look at the trail alone leaves what was last read of the stack as it is.
     """
-    is_news = _store(
-        run,
-        region,
-        state=state,
-        outcome=outcome,
-        stack=stack,
-        trail=trail,
-        reason_code=reason_code,
-        failure=failure,
-        is_of_trail_alone=is_of_trail_alone,
-    )
-    if is_news:
+
+    region: str
+    state: RegionState
+    outcome: RegionOutcome = RegionOutcome.READ
+    stack: Stack | None = None
+    trail: Trail | None = None
+    reason_code: str = ""
+    failure: Failure | None = None
+    is_of_trail_alone: bool = False
+
+
+def keep(run: Run, shown: Sequence[Shown]) -> None:
+    """Store what was shown, of each region once. Inside the caller's transaction on the run."""
+    if _store(run, shown):
         standing.bring_regions_up_to_date(run.account_id)
 
 
-def _store(
-    run: Run,
-    region: str,
-    *,
-    state: RegionState,
-    outcome: RegionOutcome,
-    stack: Stack | None,
-    trail: Trail | None,
-    reason_code: str = "",
-    failure: Failure | None = None,
-    is_of_trail_alone: bool = False,
-) -> bool:
-    """Whether it shows something new."""
-    before = RegionReading.objects.filter(account_id=run.account_id, region=region).first()
+def _store(run: Run, shown: Sequence[Shown]) -> bool:
+    """Whether any of it is new."""
+    stored = RegionReading.objects.filter(
+        account_id=run.account_id, region__in=[each.region for each in shown]
+    )
+    before = {reading.region: reading for reading in stored}
+    now = timezone.now()
+    seen = {each.region: _seen(each, before.get(each.region), now) for each in shown}
+    RegionReading.objects.bulk_create(
+        [RegionReading(account_id=run.account_id, region=region, **seen[region]) for region in sorted(seen)],
+        update_conflicts=True,
+        unique_fields=["account", "region"],
+        update_fields=_KEPT,
+    )
+    news = [
+        News("region.reading", region, data=_as_news(what))
+        for region, what in seen.items()
+        if region not in before or _is_news(before[region], what)
+    ]
+    history.record_all(run.pk, news)
+    return bool(news)
+
+
+def _seen(shown: Shown, before: RegionReading | None, now: datetime) -> dict[str, Any]:
+    stack, trail = shown.stack, shown.trail
     seen: dict[str, Any] = {
-        "outcome": outcome,
-        "state": state,
+        "outcome": shown.outcome,
+        "state": shown.state,
         "stack_status": stack.status if stack else "",
         "stack_id": stack.stack_id if stack else "",
         "trail_arn": trail.arn if trail else "",
         "is_logging": trail.is_logging if trail else None,
         "latest_delivery_at": trail.latest_delivery_at if trail else None,
         "latest_delivery_error": trail.latest_delivery_error[:255] if trail else "",
-        "reason_code": reason_code,
-        "failure": failure_as_json(failure) if failure else None,
-        "read_at": timezone.now(),
+        "reason_code": shown.reason_code,
+        "failure": failure_as_json(shown.failure) if shown.failure else None,
+        "read_at": now,
     }
-    if before is not None and is_of_trail_alone:
+    if before is not None and shown.is_of_trail_alone:
         seen |= {"stack_status": before.stack_status, "stack_id": before.stack_id}
-    if before is None:
-        RegionReading.objects.create(account_id=run.account_id, region=region, **seen)
-    else:
-        RegionReading.objects.filter(pk=before.pk).update(**seen)
-    if before is not None and not _is_news(before, seen):
-        return False
-    history.record(run.pk, "region.reading", region=region, **_as_news(seen))
-    return True
+    return seen
 
 
 def mark(
@@ -99,7 +100,7 @@ def mark(
     """Change only what the region's row says, keeping what was last read of stack and trail."""
     before = RegionReading.objects.filter(account_id=run.account_id, region=region).first()
     if before is None:
-        keep(run, region, state=state, reason_code=reason_code, failure=failure)
+        keep(run, [Shown(region, state, reason_code=reason_code, failure=failure)])
         return
     seen: dict[str, Any] = {
         "state": state,
@@ -128,12 +129,11 @@ def our_trail(company: Company, trails: tuple[Trail, ...], region: str) -> Trail
 
 def keep_survey(run: Run, company: Company, survey: AccountSurvey) -> None:
     """Store what the survey showed of each region, and sum it up once."""
-    for region in survey.regions:
-        _store_surveyed(run, company, region)
+    _store(run, [_surveyed(company, region) for region in survey.regions])
     standing.bring_regions_up_to_date(run.account_id)
 
 
-def _store_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
+def _surveyed(company: Company, surveyed: RegionSurvey) -> Shown:
     """Only what was verified is covered."""
     stack = next((one for one in surveyed.stacks if one.name == company.trails.regional_stack_name), None)
     trail = our_trail(company, surveyed.trails, surveyed.region)
@@ -143,10 +143,9 @@ def _store_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
         state = RegionState.UNKNOWN
     else:
         state = RegionState.SKIPPED
-    _store(
-        run,
+    return Shown(
         surveyed.region,
-        state=state,
+        state,
         outcome=surveyed.outcome,
         stack=stack,
         trail=trail,
@@ -154,13 +153,13 @@ def _store_surveyed(run: Run, company: Company, surveyed: RegionSurvey) -> None:
     )
 
 
-def _is_news(before: RegionReading, seen: dict[str, Any]) -> bool:
+def _is_news(before: RegionReading, seen: Mapping[str, Any]) -> bool:
     if bool(before.latest_delivery_at) != bool(seen["latest_delivery_at"]):
         return True
     return any(seen[name] != getattr(before, name) for name in _TOLD)
 
 
-def _as_news(seen: dict[str, Any]) -> dict[str, Any]:
+def _as_news(seen: Mapping[str, Any]) -> dict[str, Any]:
     at = seen["latest_delivery_at"]
     told = {name: seen[name] for name in _TOLD}
     return {**told, "latest_delivery_at": at.isoformat() if isinstance(at, datetime) else None}

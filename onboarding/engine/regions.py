@@ -4,7 +4,10 @@ Reads the region itself, keeps what it reads, and judges only when the parent ha
 trouble is no other's.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 
@@ -15,7 +18,9 @@ from onboarding.aws.session import AwsSession
 from onboarding.engine import admission, advancing, deadlines, readings, sessions, steps, trails
 from onboarding.engine.causes import failure_from_reason, failure_of
 from onboarding.engine.claims import Work, holding, make_due
-from onboarding.models import Run, Step, history
+from onboarding.engine.findings import Finding, write
+from onboarding.engine.readings import Shown
+from onboarding.models import Run, Step
 from onboarding.observed import Failure, Stack, Trail
 from onboarding.states import (
     UNSETTLED_STEP_STATUSES,
@@ -31,52 +36,100 @@ _LIVE = frozenset({Condition.LIVE, Condition.LIVE_AFTER_FAILED_UPDATE})
 
 
 def look(work: Work, run: Run) -> timedelta | None:
+    watch = begin(run)
+    if watch is None:
+        return None
+    return steps.look_at_each(work, lambda step: watch.conclude(work, step, lambda: watch.ask(step)))
+
+
+def begin(run: Run) -> "Watch | None":
+    """None where nothing can have changed yet; the parent makes the regions due when it has begun."""
     parent = trails.parent_of(run)
     if parent is not None and not trails.has_begun(parent):
-        # Nothing can have changed here yet; the parent makes this item due when it has begun.
         return None
-    session = sessions.handed_over(run, Stage.TRAILS)
-    return steps.look_at_each(work, lambda step: _watch(work, run, step, parent, session))
+    return Watch(run, parent, sessions.handed_over(run, Stage.TRAILS))
 
 
-def _watch(work: Work, run: Run, step: Step, parent: Step | None, session: AwsSession) -> timedelta | None:
-    if step.target != settings.COMPANY.trails.regional_stack_name:
-        return _watch_repointed(work, run, step, parent, session)
-    stack = stacks.describe(session, step.region, step.stack_id or step.target)
-    if stack is not None and stack.status == "DELETE_COMPLETE":
-        stack = stacks.describe(session, step.region, step.target) or stack
-    condition = decisions.condition(stack.status) if stack is not None else Condition.ABSENT
-    made = _just_made(step, stack) if condition == Condition.LIVE else None
-    if made is not None and aws_trails.is_logging(session, step.region, made.arn):
-        _finish(work, step, stack, made)
-        return None
-    trail = None
-    if condition in _LIVE:
-        trail = readings.our_trail(
-            settings.COMPANY, aws_trails.read_trails(session, step.region), step.region
-        )
-        if trail is not None and trail.is_logging and condition == Condition.LIVE:
-            _finish(work, step, stack, trail)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What AWS said of a region: its stack, and the trail that delivers to us, if it is known to be there."""
+
+    stack: Stack | None
+    trail: Trail | None
+
+    @property
+    def condition(self) -> Condition:
+        return decisions.condition(self.stack.status) if self.stack is not None else Condition.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The regions of a run, as its owner's access shows them."""
+
+    run: Run
+    parent: Step | None
+    session: AwsSession
+
+    def ask(self, step: Step) -> Seen:
+        """Ask AWS about the step's region, and nobody else: neither the database nor other regions."""
+        if _is_of_the_owner(step):
+            return Seen(None, self._our_trail(step))
+        stack = stacks.describe(self.session, step.region, step.stack_id or step.target)
+        if stack is not None and stack.status == "DELETE_COMPLETE":
+            stack = stacks.describe(self.session, step.region, step.target) or stack
+        seen = Seen(stack, None)
+        made = _just_made(step, stack) if seen.condition == Condition.LIVE else None
+        if made is not None and aws_trails.is_logging(self.session, step.region, made.arn):
+            return Seen(stack, made)
+        return Seen(stack, self._our_trail(step)) if seen.condition in _LIVE else seen
+
+    def finding(self, step: Step, seen: Seen) -> Finding | None:
+        """Its trail logs, or may still come to; None where what is wrong is to be judged."""
+        # The id of a stack that has gone stays known.
+        status, stack_id = (seen.stack.status, seen.stack.stack_id) if seen.stack else ("", step.stack_id)
+        fields: dict[str, Any] = {"aws_status": status, "stack_id": stack_id}
+        if seen.trail is not None and seen.trail.is_logging and _is_met(step, seen):
+            shown = Shown(step.region, RegionState.LOGGING, stack=seen.stack, trail=seen.trail)
+            fields["outputs"] = {"trail_arn": seen.trail.arn}
+            return Finding(step, shown, StepStatus.FINISHED, fields)
+        may_change = self.parent is not None and not trails.has_settled(self.parent, self.run.attempt)
+        if seen.condition != Condition.BUSY and not may_change:
             return None
-    if condition != Condition.BUSY and (parent is None or trails.has_settled(parent, run.attempt)):
-        return _judge(work, step, parent, session, stack, trail)
-    state = RegionState.WAITING if stack is None else RegionState.CREATING
-    _keep(work, step, state, stack, trail)
-    return deadlines.next_look(work.looks)
+        state = RegionState.WAITING if seen.stack is None else RegionState.CREATING
+        shown = Shown(step.region, state, stack=seen.stack, trail=seen.trail)
+        return Finding(step, shown, StepStatus.WORKING, fields)
+
+    def conclude(self, work: Work, step: Step, ask: Callable[[], Seen]) -> timedelta | None:
+        seen = ask()
+        finding = self.finding(step, seen)
+        if finding is None:
+            return _judge(work, step, self.parent, self.session, seen.stack, seen.trail)
+        with holding(work) as run:
+            self.write(run, [finding])
+        return None if finding.is_last else deadlines.next_look(work.looks)
+
+    def write(self, run: Run, findings: Sequence[Finding]) -> None:
+        """Inside the caller's transaction on the run."""
+        write(run, findings)
+        if any(finding.is_last for finding in findings):
+            _tell_parent(run)
+
+    def _our_trail(self, step: Step) -> Trail | None:
+        there = aws_trails.read_trails(self.session, step.region)
+        return readings.our_trail(settings.COMPANY, there, step.region)
 
 
-def _watch_repointed(
-    work: Work, run: Run, step: Step, parent: Step | None, session: AwsSession
-) -> timedelta | None:
-    """A trail of the owner's, which the function makes deliver to the log storage: no stack is made here."""
-    trail = readings.our_trail(settings.COMPANY, aws_trails.read_trails(session, step.region), step.region)
-    if trail is not None and trail.name == step.target and trail.is_logging:
-        _finish(work, step, None, trail)
-        return None
-    if parent is None or trails.has_settled(parent, run.attempt):
-        return _judge(work, step, parent, session, None, trail)
-    _keep(work, step, RegionState.WAITING, None, trail)
-    return deadlines.next_look(work.looks)
+def _is_of_the_owner(step: Step) -> bool:
+    """Whether it is a trail of the owner's, which the function makes deliver to the log storage. It makes no
+    stack for it.
+    """
+    return step.target != settings.COMPANY.trails.regional_stack_name
+
+
+def _is_met(step: Step, seen: Seen) -> bool:
+    if _is_of_the_owner(step):
+        return seen.trail is not None and seen.trail.name == step.target
+    return seen.condition == Condition.LIVE
 
 
 def _just_made(step: Step, stack: Stack | None) -> Trail | None:
@@ -102,33 +155,6 @@ def _just_made(step: Step, stack: Stack | None) -> Trail | None:
     )
 
 
-def _keep(work: Work, step: Step, state: RegionState, stack: Stack | None, trail: Trail | None) -> None:
-    status, stack_id = _seen(step, stack)
-    with holding(work) as run:
-        readings.keep(run, step.region, state=state, stack=stack, trail=trail)
-        history.move_step(step, StepStatus.WORKING, aws_status=status, stack_id=stack_id)
-
-
-def _seen(step: Step, stack: Stack | None) -> tuple[str, str]:
-    """The stack's status and id; the id of one that has gone stays known."""
-    return (stack.status, stack.stack_id) if stack is not None else ("", step.stack_id)
-
-
-def _finish(work: Work, step: Step, stack: Stack | None, trail: Trail) -> None:
-    status, stack_id = _seen(step, stack)
-    with holding(work) as run:
-        readings.keep(run, step.region, state=RegionState.LOGGING, stack=stack, trail=trail)
-        advancing.settle_within(
-            run,
-            step,
-            StepStatus.FINISHED,
-            aws_status=status,
-            stack_id=stack_id,
-            outputs={"trail_arn": trail.arn},
-        )
-        _tell_parent(run)
-
-
 def _judge(
     work: Work,
     step: Step,
@@ -143,22 +169,22 @@ def _judge(
         admission.again(work, step)
     with holding(work) as run:
         if parent is not None and trails.try_again(run, parent):
-            readings.keep(run, step.region, state=RegionState.WAITING, stack=stack, trail=trail)
+            readings.keep(run, [Shown(step.region, RegionState.WAITING, stack=stack, trail=trail)])
             return deadlines.next_look(0)
         # Another region may have asked for the next attempt since this look began.
         now = trails.parent_of(run)
         if now is not None and not trails.has_settled(now, run.attempt):
             return deadlines.next_look(0)
         code = steps.reason_code_for(failure, step)
-        readings.keep(
-            run,
+        shown = Shown(
             step.region,
-            state=RegionState.FAILED,
+            RegionState.FAILED,
             stack=stack,
             trail=trail,
             reason_code=code,
             failure=failure,
         )
+        readings.keep(run, [shown])
         advancing.settle_within(run, step, StepStatus.FAILED, reason_code=code, failure=failure)
         _tell_parent(run)
     return None

@@ -5,7 +5,8 @@ the old account. Regions: the trail delivers to the right bucket and topic, logs
 and a first log has arrived.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -18,6 +19,8 @@ from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession
 from onboarding.engine import admission, advancing, coverage, deadlines, readings, sessions, steps
 from onboarding.engine.claims import Work, holding, make_due
+from onboarding.engine.findings import Finding, write
+from onboarding.engine.readings import Shown
 from onboarding.models import Run, Step, history
 from onboarding.models.stages import add_regions
 from onboarding.observed import Failure, Role, Trail
@@ -31,19 +34,32 @@ SECURITY_AUDIT_POLICY = "arn:aws:iam::aws:policy/SecurityAudit"
 
 
 def look(work: Work, run: Run) -> timedelta | None:
-    return steps.look_at_each(work, lambda step: _begun(work, run, step))
+    return steps.look_at_each(work, lambda step: _begun(work, step, lambda: _verify(work, run, step)))
 
 
-def _begun(work: Work, run: Run, step: Step) -> timedelta | None:
+def _begun(work: Work, step: Step, verify: Callable[[], timedelta | None]) -> timedelta | None:
     """One look; from the first that doesn't settle it the step is at work, and its time runs."""
     try:
-        wait = _verify(work, run, step)
+        wait = _patiently(work, step, verify)
     except AwsFailure:
         _begin(work, step)
         raise
     if wait is not None:
         _begin(work, step)
     return wait
+
+
+def _patiently(work: Work, step: Step, verify: Callable[[], timedelta | None]) -> timedelta | None:
+    try:
+        return verify()
+    except AwsFailure as refusal:
+        # A new role isn't usable everywhere at once; and nothing that fails here is the owner's to mend.
+        if refusal.failure.kind in steps.PASSING or not _is_older_than(step, deadlines.new_roles_limit()):
+            if work.region:
+                return deadlines.next_look(work.looks)
+            return deadlines.next_look(0)
+        _fail(work, step, refusal.failure)
+        return None
 
 
 def _verify(work: Work, run: Run, step: Step) -> timedelta | None:
@@ -53,19 +69,11 @@ def _verify(work: Work, run: Run, step: Step) -> timedelta | None:
             work, step, "audit_role_missing", _ours("audit_role_missing", "The stack names no audit role.")
         )
         return None
-    try:
-        session = sessions.audit_role(run, arns[AUDIT_ROLE])
-        if step.kind == StepKind.VERIFY_ROLES:
-            return _verify_roles(work, run, step, session, arns)
-        return _verify_region(work, step, session)
-    except AwsFailure as refusal:
-        # A new role isn't usable everywhere at once; and nothing that fails here is the owner's to mend.
-        if refusal.failure.kind in steps.PASSING or not _is_older_than(step, deadlines.new_roles_limit()):
-            if work.region:
-                return deadlines.next_look(work.looks)
-            return deadlines.next_look(0)
-        _fail(work, step, refusal.failure)
-        return None
+    session = sessions.audit_role(run, arns[AUDIT_ROLE])
+    if step.kind == StepKind.VERIFY_ROLES:
+        return _verify_roles(work, run, step, session, arns)
+    outside = Outside(session)
+    return outside.judge(work, step, outside.ask(step))
 
 
 def _begin(work: Work, step: Step) -> None:
@@ -146,7 +154,8 @@ def _finish_roles(work: Work, run: Run, step: Step, session: AwsSession, arns: d
         for region in gaps:
             text = "The region was enabled after the plan was approved, so nothing was done in it."
             failure = _ours(coverage.GAP, text, region)
-            readings.keep(held, region, state=RegionState.FAILED, reason_code=coverage.GAP, failure=failure)
+            shown = Shown(region, RegionState.FAILED, reason_code=coverage.GAP, failure=failure)
+            readings.keep(held, [shown])
         advancing.settle_within(
             held, step, StepStatus.FINISHED, outputs={**arns, coverage.ENABLED_LATER: gaps}
         )
@@ -214,16 +223,58 @@ def _holders(run: Run, role_names: Collection[str]) -> list[str]:
     ]
 
 
-def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | None:
-    trail = readings.our_trail(settings.COMPANY, aws_trails.read_trails(session, step.region), step.region)
-    failure = _what_is_wrong_with(trail)
-    if failure is None and trail is not None and trail.first_log_at is not None:
+def begin(run: Run) -> "Outside | None":
+    """None where the audit role isn't known. Raises AwsFailure while it can't be assumed yet."""
+    arns = _role_arns(run)
+    return Outside(sessions.audit_role(run, arns[AUDIT_ROLE])) if AUDIT_ROLE in arns else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The regions of an account, as infosec's auditor sees them."""
+
+    session: AwsSession
+
+    def ask(self, step: Step) -> Trail | None:
+        """Ask AWS about the step's region, and nobody else: neither the database nor other regions."""
+        there = aws_trails.read_trails(self.session, step.region)
+        return readings.our_trail(settings.COMPANY, there, step.region)
+
+    def finding(self, step: Step, trail: Trail | None) -> Finding | None:
+        """Its first log has come, or may still; None where what is wrong is to be judged."""
+        if trail is None or _what_is_wrong_with(trail) is not None:
+            return None
+        if trail.first_log_at is None:
+            shown = Shown(step.region, RegionState.LOGGING, trail=trail, is_of_trail_alone=True)
+            return Finding(step, shown, StepStatus.WORKING)
+        shown = Shown(step.region, RegionState.COVERED, trail=trail, is_of_trail_alone=True)
+        told = {"trail_arn": trail.arn, "first_log_at": trail.first_log_at.isoformat()}
+        return Finding(step, shown, StepStatus.FINISHED, {"outputs": told})
+
+    def conclude(self, work: Work, step: Step, ask: Callable[[], Trail | None]) -> timedelta | None:
+        return _begun(work, step, lambda: self.judge(work, step, ask()))
+
+    def judge(self, work: Work, step: Step, trail: Trail | None) -> timedelta | None:
+        finding = self.finding(step, trail)
+        if finding is None:
+            return _judge_region(work, step, trail)
+        if not finding.is_last and steps.is_over(step):
+            _fail(work, step, _ours("no_first_log", "No log has been delivered yet.", step.region), trail)
+            return None
         with holding(work) as run:
-            _keep(run, step, RegionState.COVERED, trail)
-            told = {"trail_arn": trail.arn, "first_log_at": trail.first_log_at.isoformat()}
-            advancing.first_log_came(run, step.region)
-            advancing.settle_within(run, step, StepStatus.FINISHED, outputs=told)
-        return None
+            self.write(run, [finding])
+        return None if finding.is_last else deadlines.next_look(work.looks)
+
+    def write(self, run: Run, findings: Sequence[Finding]) -> None:
+        """Inside the caller's transaction on the run."""
+        if finished := [finding for finding in findings if finding.is_last]:
+            advancing.first_log_came(run, finished[0].step.region)
+        write(run, findings)
+
+
+def _judge_region(work: Work, step: Step, trail: Trail | None) -> timedelta | None:
+    """Something is wrong with the region's trail: is it to be waited for, mended, or the end?"""
+    failure = _what_is_wrong_with(trail)
     is_shut_out = failure is not None and failure.code in admission.SHUT_OUT
     if is_shut_out and not step.outputs.get(ADMITTED_AGAIN):
         admission.again(work, step)
@@ -233,12 +284,11 @@ def _verify_region(work: Work, step: Step, session: AwsSession) -> timedelta | N
     elif failure is not None and not is_shut_out and _is_older_than(step, deadlines.new_roles_limit()):
         _fail(work, step, failure, trail)
         return None
-    if steps.is_over(step):
-        late = _ours("no_first_log", "No log has been delivered yet.", step.region)
-        _fail(work, step, failure or late, trail)
+    if failure is not None and steps.is_over(step):
+        _fail(work, step, failure, trail)
         return None
     with holding(work) as run:
-        _keep(run, step, RegionState.LOGGING if failure is None else RegionState.WAITING, trail)
+        _keep(run, step, RegionState.WAITING, trail)
     return deadlines.next_look(work.looks)
 
 
@@ -272,15 +322,15 @@ def _keep(
     reason_code: str = "",
     failure: Failure | None = None,
 ) -> None:
-    readings.keep(
-        run,
+    shown = Shown(
         step.region,
-        state=state,
+        state,
         trail=trail,
         reason_code=reason_code,
         failure=failure,
         is_of_trail_alone=True,
     )
+    readings.keep(run, [shown])
 
 
 def _ours(code: str, text: str, region: str = "") -> Failure:

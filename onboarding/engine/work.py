@@ -1,7 +1,7 @@
 """What does a worker do with one claim? One look at one work item, and then it says when to look again."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +23,7 @@ from onboarding.engine import (
     sessions,
     steps,
     survey,
+    together,
     trails,
     undoing,
     verification,
@@ -60,16 +61,42 @@ class Next:
 
 
 def work(claim: Claim) -> Next:
-    """Do what the claimed item needs now. AWS's faults become back-off; what is raised is our fault."""
+    """Do what the claimed item needs now. AWS's faults become back-off; what is raised is our fault.
+
+    Other regions of the same stage that are due are taken along.
+    """
     held = claims.read(claim)
     if held is None:
         return Next(due_now=False)
+    others = claims.take_along(held) if _may_take_others_along(held) else []
+    return Next(due_now=_work_together([held, *others]) if others else _work_on(held, _look))
+
+
+def _may_take_others_along(held: Work) -> bool:
+    return together.may_be_looked_at(held) and not _must_be_surveyed(held)
+
+
+def _work_together(works: Sequence[Work]) -> bool:
+    first, *others = works
+    try:
+        asked = together.begin(first.run, first.stage)
+    except (AwsFailure, grants.NoGrant, SealUnreadable):
+        # What hinders them all need not be asked for each: the first is told.
+        due_now = claims.release_all([(work, deadlines.next_look(0)) for work in others])
+        return _work_on(first, _look) or due_now
+    if asked is None:
+        return max([_work_on(work, _look) for work in works])
+    return together.look(works, asked, _work_on)
+
+
+def _work_on(held: Work, look: Callable[[Work, Run], timedelta | None]) -> bool:
+    """One look at one item; whether it is due at once again."""
     run = held.run
     faults, trouble = 0, None
     try:
-        wait = _look(held, run)
+        wait = look(held, run)
     except ClaimLost:
-        return Next(due_now=False)
+        return False
     except RunStopped:
         # Cancelled, or parked, while we looked: what there is to do now depends on its new status.
         wait = timedelta(0)
@@ -92,7 +119,7 @@ def work(claim: Claim) -> Next:
             refusal.failure.request_id,
         )
         wait = _after(held, run, refusal.failure)
-    return Next(due_now=claims.release(held, wait, faults=faults, trouble=trouble))
+    return claims.release(held, wait, faults=faults, trouble=trouble)
 
 
 def _look(held: Work, run: Run) -> timedelta | None:
@@ -111,10 +138,14 @@ def _look(held: Work, run: Run) -> timedelta | None:
         with claims.holding(held) as locked:
             advancing.go_on(locked, held.stage)
         return None
-    if held.stage in WRITING_STAGES and not run.is_by_hand and not survey.is_fresh(held):
+    if _must_be_surveyed(held):
         survey.demand(held)
         return None
     return _look_of(held, is_undoing=run.is_undoing)(held, run)
+
+
+def _must_be_surveyed(held: Work) -> bool:
+    return held.stage in WRITING_STAGES and not held.run.is_by_hand and not survey.is_fresh(held)
 
 
 def _look_of(held: Work, *, is_undoing: bool) -> Callable[[Work, Run], timedelta | None]:

@@ -8,7 +8,8 @@ change into the outbox of notices: so none of it is forgotten. So does where the
 (`models.standing`): no list ever contradicts the run.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,27 +56,68 @@ _AUDITED_ACTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the next event of a run is to say."""
+
+    kind: str
+    region: str = ""
+    step_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StepMove:
+    """Where a step is to go, and which of its fields (`fields`) change with it."""
+
+    step: Step
+    to: StepStatus
+    reason_code: str = ""
+    failure: Failure | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
 def record(run_id: UUID, kind: str, *, region: str = "", step_id: int | None = None, **data: Any) -> Event:
     """Write the next event of a run. Inside the caller's transaction it commits or vanishes with it."""
-    with transaction.atomic(savepoint=False):
-        number, account_id = _next_number(run_id)
-        event = Event.objects.create(
-            run_id=run_id, number=number, kind=kind, region=region, step_id=step_id, data=data
-        )
-        _audit(event, account_id)
-        _sum_up(event, account_id)
-        wake.announce(run_id)
+    [event] = record_all(run_id, [News(kind, region, step_id, data)])
     return event
 
 
-def _next_number(run_id: UUID) -> tuple[int, int]:
-    """One more than the run's last, and its account, in one statement: Django's updates return nothing."""
+def record_all(run_id: UUID, news: Sequence[News]) -> list[Event]:
+    """The same for several, in their order."""
+    if not news:
+        return []
+    with transaction.atomic(savepoint=False):
+        last, account_id = _last_number_after(run_id, len(news))
+        events = [
+            Event(
+                run_id=run_id,
+                number=number,
+                kind=each.kind,
+                region=each.region,
+                step_id=each.step_id,
+                data=dict(each.data),
+            )
+            for number, each in enumerate(news, last - len(news) + 1)
+        ]
+        Event.objects.bulk_create(events)
+        for event in events:
+            _audit(event, account_id)
+        _sum_up(events, account_id)
+        wake.announce(run_id)
+    return events
+
+
+def _last_number_after(run_id: UUID, count: int) -> tuple[int, int]:
+    """The last of so many new numbers, and the run's account, in one statement: Django's updates return
+    nothing.
+    """
     key = run_id if connection.features.has_native_uuid_field else run_id.hex
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE onboarding_run SET last_event_number = last_event_number + 1 WHERE id = %s "
+            "UPDATE onboarding_run SET last_event_number = last_event_number + %s WHERE id = %s "
             "RETURNING last_event_number, account_id",
-            [key],
+            [count, key],
         )
         number, account_id = cursor.fetchone()
         return int(number), int(account_id)
@@ -144,38 +186,85 @@ def move_step(
 
     False, and nothing done, otherwise. An event is written when something that people see has changed.
     """
+    return bool(move_steps([StepMove(step, to, reason_code, failure, fields)], expect=expect))
+
+
+def move_steps(
+    moves: Sequence[StepMove], *, expect: Collection[StepStatus] = UNSETTLED_STEP_STATUSES
+) -> list[Step]:
+    """The same for several steps of one run, each at most once; answers those that were moved."""
+    if not moves:
+        return []
     with transaction.atomic(savepoint=False):
-        stored = Step.objects.select_for_update().get(pk=step.pk)
-        if StepStatus(stored.status) not in expect:
-            return False
+        keys = [move.step.pk for move in moves]
+        held = {step.pk: step for step in Step.objects.select_for_update().filter(pk__in=keys).order_by("pk")}
         now = timezone.now()
-        changes: dict[str, Any] = {
-            **fields,
-            "status": to,
-            "reason_code": reason_code,
-            "failure": failure_as_json(failure) if failure else None,
-            "finished_at": now if to in SETTLED_STEP_STATUSES else None,
-        }
-        if stored.started_at is None and to != StepStatus.WAITING:
-            changes["started_at"] = now
-        Step.objects.filter(pk=step.pk).update(**changes)
-        if any(name in changes and changes[name] != getattr(stored, name) for name in _TOLD_OF_A_STEP):
-            record(
-                stored.run_id,
-                "step.status",
-                region=stored.region,
-                step_id=stored.pk,
-                kind_of_step=stored.kind,
-                target=stored.target,
-                before=stored.status,
-                status=to,
-                last_move=changes.get("last_move", stored.last_move),
-                aws_status=changes.get("aws_status", stored.aws_status),
-                reason_code=reason_code,
-                failure=changes["failure"],
-            )
-    _bring_up_to_date(step, changes)
-    return True
+        moved = [
+            (held[move.step.pk], move, _changes(held[move.step.pk], move, now))
+            for move in moves
+            if move.step.pk in held and StepStatus(held[move.step.pk].status) in expect
+        ]
+        news = [_news(stored, move, changes) for stored, move, changes in moved if _is_told(stored, changes)]
+        _write([(stored, changes) for stored, _move, changes in moved])
+        if news:
+            record_all(moved[0][0].run_id, news)
+    for _stored, move, changes in moved:
+        _bring_up_to_date(move.step, changes)
+    return [move.step for _stored, move, _changes in moved]
+
+
+def _changes(stored: Step, move: StepMove, now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        **move.fields,
+        "status": move.to,
+        "reason_code": move.reason_code,
+        "failure": failure_as_json(move.failure) if move.failure else None,
+        "finished_at": now if move.to in SETTLED_STEP_STATUSES else None,
+    }
+    if stored.started_at is None and move.to != StepStatus.WAITING:
+        changes["started_at"] = now
+    return changes
+
+
+def _write(changed: Sequence[tuple[Step, Mapping[str, Any]]]) -> None:
+    """All in one statement. Django's `bulk_update` makes a CASE of each row and field, and takes three times
+    as long as an update for each.
+    """
+    if len(changed) == 1:
+        [(stored, changes)] = changed
+        Step.objects.filter(pk=stored.pk).update(**changes)
+        return
+    for stored, changes in changed:
+        _bring_up_to_date(stored, changes)
+    names = sorted({name for _stored, changes in changed for name in changes})
+    Step.objects.bulk_create(
+        [stored for stored, _changes in changed],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=names,
+    )
+
+
+def _is_told(stored: Step, changes: Mapping[str, Any]) -> bool:
+    return any(name in changes and changes[name] != getattr(stored, name) for name in _TOLD_OF_A_STEP)
+
+
+def _news(stored: Step, move: StepMove, changes: Mapping[str, Any]) -> News:
+    return News(
+        "step.status",
+        stored.region,
+        stored.pk,
+        {
+            "kind_of_step": stored.kind,
+            "target": stored.target,
+            "before": stored.status,
+            "status": move.to,
+            "last_move": changes.get("last_move", stored.last_move),
+            "aws_status": changes.get("aws_status", stored.aws_status),
+            "reason_code": move.reason_code,
+            "failure": changes["failure"],
+        },
+    )
 
 
 def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None) -> int:
@@ -202,12 +291,13 @@ def destroy_grants(account_id: int, *, reason: str, now: datetime | None = None)
     return len(live)
 
 
-def _sum_up(event: Event, account_id: int) -> None:
+def _sum_up(events: Sequence[Event], account_id: int) -> None:
     """Into the account's summary: where it stands when its run has moved, else that something happened."""
-    if event.kind == "run.status":
-        standing.bring_up_to_date(account_id, moved_at=event.at)
+    at = events[-1].at
+    if any(event.kind == "run.status" for event in events):
+        standing.bring_up_to_date(account_id, moved_at=at)
     else:
-        standing.note_movement(account_id, event.at)
+        standing.note_movement(account_id, at)
 
 
 def _audit(event: Event, account_id: int) -> None:
@@ -224,6 +314,6 @@ def _audit(event: Event, account_id: int) -> None:
     append(kind, actor_id=actor_id, account_id=account_id, run_id=event.run_id, **data)
 
 
-def _bring_up_to_date(instance: Run | Step, changes: dict[str, Any]) -> None:
+def _bring_up_to_date(instance: Run | Step, changes: Mapping[str, Any]) -> None:
     for name, value in changes.items():
         setattr(instance, name, value)

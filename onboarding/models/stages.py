@@ -12,6 +12,7 @@ One work item is one run, one stage, one region, and `steps_of` says which steps
     verify   one item for the roles, region ""; and one for each region
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -171,6 +172,15 @@ def steps_of(item: WorkItem) -> QuerySet[Step]:
     if item.region:
         return steps.filter(region=item.region).exclude(kind__in=_UNBOUND)
     return steps.filter(kind__in=_UNBOUND)
+
+
+def steps_of_regions(run: Run, stage: Stage, regions: Iterable[str]) -> dict[str, list[Step]]:
+    """The unsettled steps that the work items of these regions work on, in order."""
+    steps = Step.objects.filter(run=run, stage=stage, region__in=regions).order_by("ordinal")
+    found: dict[str, list[Step]] = defaultdict(list)
+    for step in steps.exclude(kind__in=_UNBOUND).exclude(status__in=SETTLED_STEP_STATUSES):
+        found[step.region].append(step)
+    return found
 
 
 def _waits_for_its_parent(run: Run) -> bool:

@@ -17,7 +17,9 @@ from onboarding.states import RunStatus, Stage
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def make_run(number: int, status: RunStatus = RunStatus.RUNNING, items: int = 1) -> Run:
+def make_run(
+    number: int, status: RunStatus = RunStatus.RUNNING, items: int = 1, stage: Stage = Stage.REMOVE
+) -> Run:
     account = AwsAccount.objects.create(
         number=f"{number:012d}", name="An account", contact_email="owner@example.org"
     )
@@ -25,7 +27,7 @@ def make_run(number: int, status: RunStatus = RunStatus.RUNNING, items: int = 1)
     for index in range(items):
         WorkItem.objects.create(
             run=run,
-            stage=Stage.TRAILS,
+            stage=stage,
             region=f"region-{index}",
             due_at=timezone.now() - timedelta(seconds=9),
         )
@@ -110,7 +112,7 @@ def test_a_claimed_item_is_not_due_until_its_lease_ends_and_then_to_another() ->
     assert second.item_id == first.item_id
 
     assert claims.read(first) is None
-    stale = Work(first, make_run(2), Stage.TRAILS, "region-0", 1, 0)
+    stale = Work(first, make_run(2), Stage.REMOVE, "region-0", 1, 0)
     with pytest.raises(ClaimLost), claims.holding(stale):
         pass
     assert not claims.release(stale, timedelta(0))
@@ -129,7 +131,7 @@ def test_an_item_that_somebody_asked_for_while_it_was_held_is_due_at_once() -> N
     run = make_run(1)
     [claim] = claims.claim_due(timezone.now(), 1)
     work = work_of(claim)
-    claims.make_due(run, Stage.TRAILS, "region-0")
+    claims.make_due(run, Stage.REMOVE, "region-0")
     assert claims.claim_due(timezone.now(), 1) == []
     assert claims.release(work, timedelta(hours=1))
     assert len(claims.claim_due(timezone.now(), 1)) == 1

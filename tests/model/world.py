@@ -6,6 +6,7 @@ that moment, by what the database says then.
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from onboarding.aws.handover import TrustReport
 from onboarding.aws.session import AnsweredCall
 from onboarding.blueprint import BLUEPRINT_TAG, DIGEST_TAG, build_blueprint
 from onboarding.decisions import condition
-from onboarding.engine import answers, sessions, survey
+from onboarding.engine import answers, sessions, survey, together
 from onboarding.engine.verification import AUDIT_ROLE, RESPONSE_ROLE, SECURITY_AUDIT_POLICY
 from onboarding.models import Event, Run, Step
 from onboarding.observed import (
@@ -68,6 +69,18 @@ class Sabotage:
     at: int
     how: str
     act: Callable[[], None] | None = None
+
+
+class OneByOne(Executor):
+    """Does what it is given at once, and nothing beside it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - told to whoever asks for the result
+            future.set_exception(error)
+        return future
 
 
 @dataclass(slots=True)
@@ -421,6 +434,8 @@ class World:
         patch.setattr(sessions, "session_from", lambda _cloud, keys, **__: Session(keys.access_key_id))
         patch.setattr(sessions, "assume_role", self.assume_role)
         patch.setattr(Session, "close", nothing, raising=False)
+        # On this thread, where the test's database is and trouble may come between any two calls.
+        patch.setattr(together, "pool", OneByOne())
         sessions.own.cache_clear()
         sessions._kept.clear()
         sessions._not_to_be_narrowed.clear()

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pytest_django import DjangoDbBlocker
 
 from onboarding.engine import readings
+from onboarding.engine.readings import Shown
 from onboarding.models import (
     AccountSummary,
     AwsAccount,
@@ -262,7 +263,7 @@ class Fleet(RuleBasedStateMachine):
         if marks:
             readings.mark(run, region, state, reason_code="not_logging")
         else:
-            readings.keep(run, region, state=state)
+            readings.keep(run, [Shown(region, state)])
 
     @precondition(lambda self: Run.objects.exists())
     @rule(kind=st.sampled_from(("run.status", "owner.note")))
@@ -270,7 +271,7 @@ class Fleet(RuleBasedStateMachine):
         run = Run.objects.first()
         assert run is not None
         with transaction.atomic():
-            readings.keep(run, "us-east-1", state=RegionState.FAILED)
+            readings.keep(run, [Shown("us-east-1", RegionState.FAILED)])
             record(run.pk, kind, status=run.status)
             transaction.set_rollback(True)
 
