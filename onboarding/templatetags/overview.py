@@ -4,11 +4,10 @@ There are forty of them: rendered by loops of the template they took as long as 
 """
 
 from collections.abc import Iterable
-from datetime import datetime
-from html import escape
 
 from django import template
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from onboarding.fleet.charts import Label
@@ -21,93 +20,103 @@ from onboarding.fleet.overview import AccountLine, AgeLine, StateLine
 register = template.Library()
 
 
+_LINE = '<li><div class="lines-what"><a href="{}">{}</a>{}</div>{}<span class="lines-when">{}</span></li>'
+_OWNER = '<span class="lines-who"><a href="mailto:{0}">{0}</a></span>'
+_NOBODY = SafeString('<span class="lines-who"></span>')
+
+
 @register.simple_tag
 def broken_lines(lines: Iterable[AccountLine]) -> SafeString:
-    made = [
-        f'<li><div class="lines-what">{_account(line)}<span class="under">{state_chip(line.state)} '
-        f"{_trouble(line.remedy)}</span></div>{_owner(line)}{_at(line.since)}</li>"
+    return _joined(
+        format_html(_LINE, line.url, line.name, _trouble(line), _owner(line), when(line.since))
         for line in lines
-    ]
-    return mark_safe("\n".join(made))  # noqa: S308 - escaped above and below
+    )
 
 
 @register.simple_tag
 def waiting_lines(lines: Iterable[AccountLine]) -> SafeString:
-    made = [
-        f'<li><div class="lines-what">{_account(line)}</div>{_owner(line)}{_at(line.since)}</li>'
-        for line in lines
-    ]
-    return mark_safe("\n".join(made))  # noqa: S308 - escaped below
+    return _joined(
+        format_html(_LINE, line.url, line.name, "", _owner(line), when(line.since)) for line in lines
+    )
 
 
 @register.simple_tag
 def moved_lines(lines: Iterable[AccountLine]) -> SafeString:
-    made = [
-        f'<li><div class="lines-what">{_account(line)} <span class="quiet mono">{line.number}</span></div>'
-        f"{state_chip(line.state)}{_at(line.moved_at)}</li>"
+    number = ' <span class="quiet mono">{}</span>'
+    return _joined(
+        format_html(
+            _LINE,
+            line.url,
+            line.name,
+            format_html(number, line.number),
+            state_chip(line.state),
+            when(line.moved_at),
+        )
         for line in lines
-    ]
-    return mark_safe("\n".join(made))  # noqa: S308 - escaped below
+    )
 
 
-def _account(line: AccountLine) -> str:
-    return f'<a href="{line.url}">{escape(line.name)}</a>'
+def _joined(made: Iterable[SafeString]) -> SafeString:
+    return format_html_join("\n", "{}", ((each,) for each in made))
 
 
-def _trouble(code: str) -> str:
-    return escape(remedy_title(code)) if code else ""
+def _trouble(line: AccountLine) -> SafeString:
+    title = remedy_title(line.remedy) if line.remedy else ""
+    return format_html('<span class="under">{} {}</span>', state_chip(line.state), title)
 
 
-def _owner(line: AccountLine) -> str:
-    email = escape(line.owner_email)
-    return f'<span class="lines-who">{f"""<a href="mailto:{email}">{email}</a>""" if email else ""}</span>'
-
-
-def _at(at: datetime) -> str:
-    return f'<span class="lines-when">{when(at)}</span>'
+def _owner(line: AccountLine) -> SafeString:
+    return format_html(_OWNER, line.owner_email) if line.owner_email else _NOBODY
 
 
 @register.simple_tag
 def cluster_lines(clusters: Iterable[Cluster]) -> SafeString:
-    word = escape(_("accounts"))
-    made = []
-    for cluster in clusters:
-        url = escape(cluster.accounts.url)
-        made.append(
-            f'<li><div class="lines-what"><a href="{url}">{escape(str(cluster.remedy.title))}</a>'
-            f'<span class="under">{escape(str(cluster.act))}</span></div><a class="lines-number"'
-            f' href="{url}"><strong>{cluster.accounts}</strong><span class="unseen"> {word}</span></a></li>'
+    word = _("accounts")
+    return _joined(
+        format_html(
+            '<li><div class="lines-what"><a href="{0}">{1}</a><span class="under">{2}</span></div><a'
+            ' class="lines-number" href="{0}"><strong>{3}</strong><span class="unseen"> {4}</span></a></li>',
+            cluster.accounts.url,
+            cluster.remedy.title,
+            cluster.act,
+            cluster.accounts,
+            word,
         )
-    return mark_safe("\n".join(made))  # noqa: S308 - escaped above
+        for cluster in clusters
+    )
 
 
 @register.simple_tag
 def state_lines(lines: Iterable[StateLine]) -> SafeString:
-    made = [
+    return _joined(
         _bar(state_chip(line.state), line.figure, line.percent, kind=f"bar state-{line.state}")
         for line in lines
-    ]
-    return mark_safe("\n".join(made))  # noqa: S308 - escaped below
+    )
 
 
 @register.simple_tag
 def age_lines(lines: Iterable[AgeLine]) -> SafeString:
-    made = [_bar(escape(str(line.words)), line.figure, line.percent, kind="bar") for line in lines]
-    return mark_safe("\n".join(made))  # noqa: S308 - escaped above and below
+    return _joined(_bar(line.words, line.figure, line.percent, kind="bar") for line in lines)
 
 
-def _bar(head: str, figure: Figure, percent: int, *, kind: str) -> str:
+def _bar(head: object, figure: Figure, percent: int, *, kind: str) -> SafeString:
     """A row of a table: what, its share as a bar, and how many, which leads to them."""
-    return (
-        f'<tr><th scope="row">{head}</th><td><svg class="{kind}" viewBox="0 0 100 8"'
-        f' preserveAspectRatio="none" aria-hidden="true" focusable="false">'
-        f'<rect width="{percent}" height="8" rx="1"/></svg></td><td><a href="{escape(figure.url)}">{figure}'
-        f'<span class="unseen"> {escape(_("accounts"))}</span></a></td></tr>'
+    return format_html(
+        '<tr><th scope="row">{}</th><td><svg class="{}" viewBox="0 0 100 8" preserveAspectRatio="none"'
+        ' aria-hidden="true" focusable="false"><rect width="{}" height="8" rx="1"/></svg></td>'
+        '<td><a href="{}">{}<span class="unseen"> {}</span></a></td></tr>',
+        head,
+        kind,
+        percent,
+        figure.url,
+        figure,
+        _("accounts"),
     )
 
 
 @register.simple_tag
 def chart_labels(labels: Iterable[Label], *, is_up: bool = False) -> SafeString:
-    kind = ' class="is-up"' if is_up else ""
-    made = [f'<text{kind} x="{label.x}" y="{label.y}">{escape(label.text)}</text>' for label in labels]
-    return mark_safe("".join(made))  # noqa: S308 - escaped above
+    kind = SafeString(' class="is-up"' if is_up else "")
+    return format_html_join(
+        "", '<text{} x="{}" y="{}">{}</text>', ((kind, label.x, label.y, label.text) for label in labels)
+    )
