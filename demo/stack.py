@@ -41,6 +41,8 @@ class Options:
     # Servers that are there already, instead of SQLite and an embedded Redis.
     database_url: str = ""
     redis_url: str = ""
+    # Connections to a server that the web side keeps.
+    pool_size: int = 20
     log_level: str = "INFO"
 
 
@@ -83,7 +85,7 @@ def _environments(options: Options, redis_url: str, cloud: Sandbox) -> dict[str,
     worker_role = tomllib.loads(COMPANY_FILE.read_text())["portal"]["worker_principal_arn"]
     identity = cloud.credentials(kind="worker", role_arn=worker_role, duration_seconds=12 * 3600)
     return {
-        "web": common | {"CUSTODY_PUBLIC_KEY": public_key},
+        "web": common | {"CUSTODY_PUBLIC_KEY": public_key, "DATABASE_POOL_SIZE": str(options.pool_size)},
         "worker": common
         | {
             "CUSTODY_PUBLIC_KEY": public_key,

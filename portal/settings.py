@@ -108,6 +108,16 @@ else:
     }
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    if pool_size := env.int("DATABASE_POOL_SIZE", default=0):
+        # The web's requests each have a thread of their own, with which a kept connection would go.
+        DATABASES["default"]["CONN_MAX_AGE"] = 0
+        DATABASES["default"]["OPTIONS"]["pool"] = {
+            "min_size": 1,
+            "max_size": pool_size,
+            "timeout": 5,
+            # Given up soon, and begun anew by the next request: otherwise it waits ever longer between tries.
+            "reconnect_timeout": 5,
+        }
     DATABASES["default"]["TEST"] = {"NAME": f"onboarding_test_{os.getpid()}"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

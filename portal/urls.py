@@ -3,6 +3,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
+handler403 = "onboarding.views.trouble.permission_denied"
+handler404 = "onboarding.views.trouble.page_not_found"
 handler500 = "onboarding.views.trouble.server_error"
 
 urlpatterns = [

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -41,3 +42,29 @@ def test_a_whole_onboarding_is_true_on_postgresql_and_a_redis_server(database: s
     )
     with running(options) as stack:
         assert check(stack)
+
+
+@pytest.mark.parametrize("pool_size", ["0", "20"])
+def test_no_page_remembers_a_database_that_was_restarted(
+    database: str, tmp_path: Path, pool_size: str
+) -> None:
+    """What is there, what isn't, and what nobody may see are answered on different threads."""
+    options = Options(
+        tmp_path, database_url=database, redis_url=_named("TESTS_REDIS_URL"), pool_size=int(pool_size)
+    )
+    expected = {"/accounts/login/": 200, "/nowhere/": 404, "/fleet/": 302}
+    with running(options) as stack:
+        assert {path: _status(stack.address, path) for path in expected} == expected
+        with psycopg.connect(_named("TESTS_DATABASE_URL"), autocommit=True) as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [urlsplit(database).path[1:]],
+            )
+        assert {path: _status(stack.address, path) for path in expected} == expected
+
+
+def _status(address: str, path: str) -> int:
+    """Asked by somebody whose session has to be looked for."""
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=30)
+    connection.request("GET", path, headers={"Cookie": f"sessionid={'s' * 32}"})
+    return connection.getresponse().status
