@@ -5,7 +5,7 @@ trouble is no other's.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from onboarding.states import (
     StepKind,
     StepStatus,
 )
+from onboarding.stored import failure_from_json
 
 _LIVE = frozenset({Condition.LIVE, Condition.LIVE_AFTER_FAILED_UPDATE})
 
@@ -203,9 +204,10 @@ def _failure(
         return failure_of(session, stack, operation="CreateStack")
     if told:
         return failure_from_reason(told, region=step.region, operation="CreateStack")
-    if parent is not None and parent.failure:
-        reason = str(parent.failure.get("message", ""))
-        return failure_from_reason(reason, region=step.region, code=str(parent.failure.get("code", "")))
+    if parent is not None and (cause := failure_from_json(parent.failure)) is not None:
+        if cause.kind != FailureKind.UNKNOWN:
+            return replace(cause, region=step.region)
+        return failure_from_reason(cause.message, region=step.region, code=cause.code)
     if stack is not None:
         text = "The regional stack is complete but its trail is missing or delivers elsewhere."
         return Failure(FailureKind.OURS, "trail_missing", text, region=step.region)

@@ -39,7 +39,12 @@ TRIED_AGAIN = "tried_again"
 
 def look(work: Work, run: Run) -> timedelta | None:
     session = sessions.handed_over(run, Stage.TRAILS)
-    return steps.look_at_each(work, lambda step: _bring_about(work, run, step, session))
+    wait = steps.look_at_each(work, lambda step: _bring_about(work, run, step, session))
+    parent = parent_of(run)
+    if wait is None and parent is not None and parent.is_settled:
+        # However it came to that, refused at its first request too: nothing else makes the regions due.
+        _let_regions_look(work)
+    return wait
 
 
 def parent_of(run: Run) -> Step | None:
@@ -83,9 +88,7 @@ def _bring_about(work: Work, run: Run, step: Step, session: AwsSession) -> timed
     if decision.move == Move.FINISH and stack is not None:
         return _settle_with_regions(work, run, step, stack, attempt)
     wait = deployment.carry_out(work, step, session, stack, decision, wanted)
-    if step.is_settled:
-        _let_regions_look(work)
-    elif has_begun(step) and _some_region_rests(run):
+    if not step.is_settled and has_begun(step) and _some_region_rests(run):
         _let_regions_look(work, after=deadlines.first_region_look())
     return wait
 
