@@ -28,12 +28,23 @@ class Finding:
     def is_last(self) -> bool:
         return self.status == StepStatus.FINISHED
 
+    @property
+    def is_news(self) -> bool:
+        """Whether the step stands otherwise than before; most looks find it as it was."""
+        return self.step.status != self.status or any(
+            getattr(self.step, name) != value for name, value in self.fields.items()
+        )
+
 
 def write(run: Run, findings: Sequence[Finding]) -> None:
     """Write them, and go on with whatever they make possible. Inside the caller's transaction on the run."""
     readings.keep(run, [finding.shown for finding in findings])
     moved = history.move_steps(
-        [StepMove(finding.step, finding.status, fields=finding.fields) for finding in findings]
+        [
+            StepMove(finding.step, finding.status, fields=finding.fields)
+            for finding in findings
+            if finding.is_news
+        ]
     )
     if settled := [step for step in moved if step.is_settled]:
         advancing.go_on(run, Stage(settled[0].stage))
