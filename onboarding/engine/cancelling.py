@@ -5,15 +5,18 @@ function that AWS has already started can't be stopped.
 """
 
 from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
 
 from onboarding import decisions
 from onboarding.aws import stacks
 from onboarding.aws.errors import AwsFailure
-from onboarding.engine import advancing, deadlines, grants, sessions, steps
-from onboarding.engine.claims import Work, holding
+from onboarding.engine import advancing, deadlines, grants, intents, sessions, steps
+from onboarding.engine.claims import LEASE, Work, holding
 from onboarding.models import Run, Step, history
 from onboarding.observed import Stack
-from onboarding.states import Condition, Goal, RunStatus, Stage, StepKind, StepStatus
+from onboarding.states import Condition, Goal, Move, RunStatus, Stage, StepKind, StepStatus
 
 _CANCELLING = frozenset({RunStatus.CANCELLING})
 REASON = "cancelled_by_owner"
@@ -43,14 +46,17 @@ def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
         # It can't be watched any more: AWS finishes it by itself, unseen.
         _refuse(work, step)
         return None
+    seen: dict[str, Any] = (
+        {"aws_status": stack.status, "stack_id": stack.stack_id} if stack is not None else {}
+    )
     if stack is not None and decisions.condition(stack.status) == Condition.BUSY and not steps.is_over(step):
         with holding(work):
-            history.move_step(step, StepStatus.WORKING, aws_status=stack.status)
+            history.move_step(step, StepStatus.WORKING, **seen)
+        return deadlines.next_look(work.looks)
+    if _may_still_be_sent(run, step, stack):
         return deadlines.next_look(work.looks)
     if _is_reached(step, stack):
-        advancing.settle(
-            work, step, StepStatus.FINISHED, aws_status=stack.status if stack else "DELETE_COMPLETE"
-        )
+        advancing.settle(work, step, StepStatus.FINISHED, **(seen or {"aws_status": "DELETE_COMPLETE"}))
         return None
     _refuse(work, step)
     return None
@@ -61,6 +67,22 @@ def _has_a_stack(step: Step) -> bool:
     return step.kind in {StepKind.REMOVE_STACK, StepKind.DEPLOY_ROLES, StepKind.DEPLOY_TRAILS} and bool(
         step.last_move
     )
+
+
+def _may_still_be_sent(run: Run, step: Step, stack: Stack | None) -> bool:
+    """Whether a worker may be about to ask, or to have asked unheard, what it intended before the cancel.
+
+    It has its lease's time for that. A stack that is there shows that its creation has been asked for.
+    """
+    if intents.was_answered(step) or timezone.now() >= run.status_since + LEASE:
+        return False
+    match step.last_move:
+        case Move.CREATE:
+            return stack is None
+        case Move.DELETE:
+            return stack is not None and decisions.condition(stack.status) == Condition.LIVE
+        case _:
+            return True
 
 
 def _is_reached(step: Step, stack: Stack | None) -> bool:

@@ -189,3 +189,33 @@ def test_a_cancelled_run_begins_nothing_more_and_gives_its_access_up(owner_of: O
     assert not owner.account.grants.filter(destroyed_at=None).exists()
     assert not run.work_items.filter(due_at__isnull=False).exists()
     assert not run.steps.filter(status__in=[StepStatus.WAITING, StepStatus.WORKING]).exists()
+
+
+def test_what_was_asked_just_before_the_cancel_is_seen_even_when_it_comes_late(owner_of: OwnerOf) -> None:
+    """A worker that has stored its intent may take seconds to be heard; meanwhile nothing shows at AWS."""
+    owner = owner_of()
+    run = planned(owner)
+    owner.approve(run)
+    owner.cloud.fault(
+        kind="slow",
+        service="cloudformation",
+        action="CreateStack",
+        milliseconds=3000,
+        account=owner.account.number,
+        count=1,
+    )
+
+    def cancel_when_intended(now: Run) -> None:
+        intended = now.steps.filter(kind=StepKind.DEPLOY_ROLES).exclude(token="").exists()
+        if intended and now.status == RunStatus.RUNNING:
+            assert owner.status("us-west-2", "InfosecClientRoles") == ""
+            cancelling.cancel(owner.user, now)
+            cancelling.leave_as_is(owner.user, now)
+
+    run = drive(run.pk, cancel_when_intended)
+
+    assert (run.status, run.reason_code) == (RunStatus.CANCELLED, "cancelled_by_owner")
+    step = run.steps.get(kind=StepKind.DEPLOY_ROLES)
+    assert owner.status("us-west-2", "InfosecClientRoles") == "CREATE_COMPLETE"
+    assert (step.status, step.aws_status) == (StepStatus.FINISHED, "CREATE_COMPLETE")
+    assert step.stack_id
