@@ -85,13 +85,16 @@ def test_the_example_environment_names_what_the_compose_file_demands() -> None:
     assert demanded <= demo
 
 
-def test_every_documented_setting_reaches_the_worker() -> None:
+def test_every_documented_setting_reaches_its_process() -> None:
     table = re.findall(r"(?m)^\| (`[A-Z_`, ]+`) \| ", (ROOT / "docs" / "operations.md").read_text())
     documented = {name for row in table for name in re.findall(r"[A-Z_]+", row)}
-    worker = yaml.safe_load(COMPOSE.read_text())["services"]["worker"]["environment"]
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    web, worker = (set(services[name]["environment"]) for name in ("web", "worker"))
     assert "SECRET_KEY" in documented
     # A container keeps no file unless it is given a place for it: its log has the audit log's end, too.
-    assert documented - set(worker) == {"AUDIT_HEAD_FILE"}
+    assert documented - web - worker == {"AUDIT_HEAD_FILE"}
+    # A worker's threads live on, and keep their connections themselves.
+    assert (documented & web) - worker == {"DATABASE_POOL_SIZE"}
 
 
 def _stage(name: str) -> list[tuple[str, str]]:
