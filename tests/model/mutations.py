@@ -1,6 +1,6 @@
 """Would the model's test notice? Each defect is planted in a copy of the tree, and the test has to fail.
 
-    python -m tests.model.mutations            all of them, a few minutes
+    python -m tests.model.mutations            all of them, ten minutes
     python -m tests.model.mutations grant      those whose name holds a word
 
 No part of `make test`. What is planted is one line each; what survives is told, and is a failure.
@@ -72,10 +72,20 @@ MUTATIONS = (
     Mutation(
         "an item is given back by whoever had it once",
         "engine/claims.py",
-        '            WorkItem.objects.select_for_update(of=("self",))\n'
-        "            .filter(pk=work.claim.item_id, holder=work.claim.holder)",
-        '            WorkItem.objects.select_for_update(of=("self",))\n'
-        "            .filter(pk=work.claim.item_id)",
+        "return items.filter(pk__in=[work.claim.item_id for work in works], holder=works[0].claim.holder)",
+        "return items.filter(pk__in=[work.claim.item_id for work in works])",
+    ),
+    Mutation(
+        "what was found of a region is written by whoever has lost it",
+        "engine/claims.py",
+        "[work for work in works if work.claim.item_id in ours]",
+        "list(works)",
+    ),
+    Mutation(
+        "a region is taken along from whoever holds it",
+        "engine/claims.py",
+        "due = _due(now).filter(run_id=work.run_id,",
+        "due = WorkItem.objects.exclude(pk=work.claim.item_id).filter(run_id=work.run_id,",
     ),
     Mutation(
         "an item is claimed while another holds it",
@@ -92,8 +102,8 @@ MUTATIONS = (
     Mutation(
         "a step's status changes without an event",
         "models/history.py",
-        "if any(name in changes and changes[name] != getattr(stored, name) for name in _TOLD_OF_A_STEP):",
-        'if to != "finished":',
+        "return any(name in changes and changes[name] != getattr(stored, name) for name in _TOLD_OF_A_STEP)",
+        'return changes["status"] != "finished"',
     ),
     Mutation(
         "a run is cancelled without an event",
@@ -124,8 +134,8 @@ MUTATIONS = (
     Mutation(
         "the account is not looked at again before the first write",
         "engine/work.py",
-        "and not run.is_by_hand and not survey.is_fresh(held):",
-        "and run.is_by_hand:",
+        "and not held.run.is_by_hand and not survey.is_fresh(held)",
+        "and held.run.is_by_hand",
     ),
     Mutation(
         "a stack that is being created counts as live",
@@ -148,8 +158,8 @@ MUTATIONS = (
     Mutation(
         "a protection is lifted without being asked about",
         "engine/removal.py",
-        "                case None:\n",
-        "                case None if not question:\n",
+        "            case None:\n                parking.needs_owner(work, question)",
+        "            case None if not question:\n                parking.needs_owner(work, question)",
     ),
     Mutation(
         "a dead stack goes without being asked about",

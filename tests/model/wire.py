@@ -77,7 +77,8 @@ class Wire:
     depth: int = 0
     # At each answer so much time has passed.
     latency: timedelta = timedelta(0)
-    _is_dirty: bool = False
+    _has_steps: bool = False
+    _has_holders: bool = False
 
     # --- every request and every statement --------------------------------------------------------
 
@@ -104,15 +105,20 @@ class Wire:
         result = execute(sql, params, many, context)
         if sql.startswith(("UPDATE", "INSERT", "DELETE")):
             self.witness.has_news = True
-            self._is_dirty = self._is_dirty or "onboarding_step" in sql
+            self._has_steps = self._has_steps or "onboarding_step" in sql
+            self._has_holders = self._has_holders or ("onboarding_workitem" in sql and "lease_until" in sql)
         if not self._is_in_transaction():
             self._show_what_was_committed()
         return result
 
     def _show_what_was_committed(self) -> None:
-        if self._is_dirty:
-            self._is_dirty = False
+        # Asking is a statement, too: what is being shown already is not shown again.
+        if self._has_steps:
+            self._has_steps = False
             self.witness.see_what_was_committed()
+        if self._has_holders:
+            self._has_holders = False
+            self.witness.see_who_holds_what()
 
     def _is_in_transaction(self) -> bool:
         return len(connection.savepoint_ids) > self.depth

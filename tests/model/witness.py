@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from onboarding.blueprint import BLUEPRINT_TAG, DIGEST_TAG
-from onboarding.models import AuditRecord, AwsAccount, Run, Step
+from onboarding.models import AuditRecord, AwsAccount, Run, Step, WorkItem
 from onboarding.models.audit import AuditKind
 from onboarding.observed import Stack
 from onboarding.planning import Plan, PlannedStep
@@ -67,6 +67,7 @@ class Witness:
     violations: list[str] = field(default_factory=list)
     has_news: bool = True
     _settled: set[int] = field(default_factory=set)
+    _held: dict[int, tuple[str, datetime | None]] = field(default_factory=dict)
 
     # --- what was committed -----------------------------------------------------------------------
 
@@ -80,6 +81,16 @@ class Witness:
             if step.status == StepStatus.FINISHED:
                 self._settled.add(step.pk)
                 self._judge_finished(step)
+
+    def see_who_holds_what(self) -> None:
+        """A worker's item may be taken from it by people's acts, or when its lease has ended."""
+        items = WorkItem.objects.filter(run__account=self.account).values_list("pk", "holder", "lease_until")
+        held = {item_id: (holder, lease_until) for item_id, holder, lease_until in items}
+        for item_id, (holder, _lease_until) in held.items():
+            before, ends = self._held.get(item_id, ("", None))
+            if holder and before and holder != before and ends is not None and ends > self.cloud.clock.time:
+                self.accuse("an item was taken by a worker while the lease of another on it ran")
+        self._held = held
 
     def _judge_intent(self, step: Step, *, is_token_new: bool) -> None:
         run = Run.objects.select_related("grant").get(pk=step.run_id)
