@@ -1,7 +1,8 @@
 """The live page's stream: what changed since the event that the page last saw, for as long as somebody looks.
 
 Resumed by Last-Event-ID, which browsers send by themselves, or by `?after=`. Several events that wait
-are sent as one change. Access is checked again every half minute, and a stream ends with a word why.
+are sent as one change, the first with everything. Access is checked again every half minute, and a stream
+ends with a word why.
 """
 
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from onboarding.views.fragments import Fragments
-from onboarding.views.rooms import Room, house, let_go_of_the_request, message, read
+from onboarding.views.rooms import house, let_go_of_the_request, message, read
 from onboarding.views.watchers import Watcher, may_watch
 
 RECONNECT_MILLISECONDS = 2000
@@ -51,7 +52,9 @@ async def _stream(request: HttpRequest, watcher: Watcher, *, after: int) -> Asyn
     await let_go_of_the_request(request)
     yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
     async with house().watching(watcher) as (room, place):
-        shown = await _shown(room, watcher.language, after)
+        # An event's number doesn't tell what the page shows: what is read after the number may be newer.
+        # So the first change brings everything.
+        shown: Fragments | None = None
         while True:
             is_new = await room.something_after(place, after)
             if not place.may_stay:
@@ -67,9 +70,3 @@ async def _stream(request: HttpRequest, watcher: Watcher, *, after: int) -> Asyn
             if fragments.is_settled:
                 yield message("over", "settled")
                 return
-
-
-async def _shown(room: Room, language: str, after: int) -> Fragments | None:
-    """What a page that has seen the event `after` shows; None if that is the past, and all must be sent."""
-    fragments = await room.fragments(language)
-    return fragments if fragments.number == after else None
