@@ -63,7 +63,7 @@ class Fault(TextChoices):
     TOO_MANY_OWNERS = "too_many_owners", _("There are more than 10 owners.")
     CONTACT_MISSING = "contact_missing", _("There is neither a contact nor an owner.")
     CONTACT_NOT_ADDRESS = "contact_not_address", _("The contact is not an e-mail address.")
-    TICKET_NOT_LINK = "ticket_not_link", _("The ticket is not a link that begins with https://.")
+    TICKET_NOT_LINK = "ticket_not_link", _("The ticket is not a link that begins with https:// or http://.")
     TICKET_TOO_LONG = "ticket_too_long", _("The ticket’s link is longer than 200 characters.")
     TAG_NOT_PLAIN = (
         "tag_not_plain",

@@ -48,12 +48,20 @@ class Prepared(Generic[Row]):
 def ask_together(*asked: "_Asked") -> list[list[Any]]:
     """The rows of each: `ask_together(first.asked(key), second.asked())`."""
     statements = [made.statement(keys) for made, keys in asked]
-    found = _at_once(statements) if connection.vendor == "postgresql" else _one_by_one(statements)
+    found = _at_once(statements) if _takes_several() else _one_by_one(statements)
     return [made.rows(values) for (made, _keys), values in zip(asked, found, strict=True)]
 
 
+def _takes_several() -> bool:
+    """PostgreSQL does, where psycopg puts the parameters in; bound at the server, each goes alone."""
+    return (
+        connection.vendor == "postgresql"
+        and connection.settings_dict["OPTIONS"].get("server_side_binding") is not True
+    )
+
+
 def _at_once(statements: Sequence[tuple[str, list[Any]]]) -> list[list[Any]]:
-    """PostgreSQL takes several statements, and gives a set of rows for each."""
+    """There is a set of rows for each statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             "; ".join(sql for sql, _parameters in statements),

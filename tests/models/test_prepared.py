@@ -126,3 +126,26 @@ def test_questions_asked_together_are_each_answered_with_their_own_rows(accounts
         found = ask_together(*asked)
     assert found == [[("eu-west-1", {"code": "100%"})], ["IT", "IT"], [], []]
     assert len(queries) == (1 if connection.vendor == "postgresql" else len(asked))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_are_answered_also_where_the_server_binds_the_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL's own setting")
+    for number in range(2):
+        AwsAccount.objects.create(number=f"{number:012}", name="IT")
+    names = Prepared(str, lambda key: AwsAccount.objects.filter(number=key).values_list("name"), CharField())
+    numbers = Prepared(
+        str, lambda key: AwsAccount.objects.exclude(number=key).values_list("number"), CharField()
+    )
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "server_side_binding", True)
+    connection.close()
+    try:
+        assert ask_together(names.asked("000000000001"), numbers.asked("000000000001")) == [
+            ["IT"],
+            ["000000000000"],
+        ]
+    finally:
+        connection.close()
