@@ -58,8 +58,9 @@ def _watch(stack: Stack) -> int:
 
 def main() -> int:
     arguments = _arguments()
-    # A closed terminal or a supervisor's stop ends the demo as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A closed terminal or a supervisor's stop ends the demo as Ctrl-C does; a shell that starts it in the
+    # background would have it ignore even that.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     options = Options(
         directory=arguments.directory,

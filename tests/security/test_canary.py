@@ -198,7 +198,10 @@ def cancel(scene: Scene) -> None:
     wait_for_a_write(scene, run)
     visitor.visit(f"{run}cancel/")
     visitor.send(f"{run}cancel/")
-    wait_for(visitor, run, "cancelled", on_the_way=("running", "cancelling"))
+    # Where something was made by then, its owner is asked about it.
+    if status_of(visitor.visit(run)) == "cancelling":
+        visitor.send(f"{run}leave-as-is/")
+    wait_for(visitor, run, "cancelled", on_the_way=("cancelling",))
 
 
 def paste_nonsense(scene: Scene) -> None:
