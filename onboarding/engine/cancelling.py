@@ -35,7 +35,7 @@ def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
         return None
     try:
         session = sessions.handed_over(run, Stage(work.stage))
-        stack = stacks.describe(session, step.region, step.stack_id or step.target)
+        stack = stacks.describe(session, step.region, _name_of(step))
     except (grants.NoGrant, AwsFailure) as trouble:
         if (
             isinstance(trouble, AwsFailure)
@@ -49,7 +49,7 @@ def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
     seen: dict[str, Any] = (
         {"aws_status": stack.status, "stack_id": stack.stack_id} if stack is not None else {}
     )
-    if stack is not None and decisions.condition(stack.status) == Condition.BUSY and not steps.is_over(step):
+    if decisions.condition_of(stack) == Condition.BUSY and not steps.is_over(step):
         with holding(work):
             history.move_step(step, StepStatus.WORKING, **seen)
         return deadlines.next_look(work.looks)
@@ -58,8 +58,15 @@ def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
     if _is_reached(step, stack):
         advancing.settle(work, step, StepStatus.FINISHED, **(seen or {"aws_status": "DELETE_COMPLETE"}))
         return None
-    _refuse(work, step)
+    _refuse(work, step, **seen)
     return None
+
+
+def _name_of(step: Step) -> str:
+    """What is removed is known by its id; what is created isn't yet: its step may still have the id of what
+    was deleted first.
+    """
+    return step.stack_id if step.goal == Goal.ABSENT else step.target
 
 
 def _has_a_stack(step: Step) -> bool:
@@ -72,23 +79,23 @@ def _has_a_stack(step: Step) -> bool:
 def _may_still_be_sent(run: Run, step: Step, stack: Stack | None) -> bool:
     """Whether a worker may be about to ask, or to have asked unheard, what it intended before the cancel.
 
-    It has its lease's time for that. A stack that is there shows that its creation has been asked for.
+    It has its lease's time for that. A stack that is there shows that its creation has been asked for, and
+    one that isn't that its deletion has.
     """
     if intents.was_answered(step) or timezone.now() >= run.status_since + LEASE:
         return False
     match step.last_move:
         case Move.CREATE:
-            return stack is None
+            return decisions.condition_of(stack) == Condition.ABSENT
         case Move.DELETE:
-            return stack is not None and decisions.condition(stack.status) == Condition.LIVE
+            return decisions.condition_of(stack) != Condition.ABSENT
         case _:
             return True
 
 
 def _is_reached(step: Step, stack: Stack | None) -> bool:
-    condition = decisions.condition(stack.status) if stack is not None else Condition.ABSENT
-    return condition == (Condition.ABSENT if step.goal == Goal.ABSENT else Condition.LIVE)
+    return decisions.condition_of(stack) == (Condition.ABSENT if step.goal == Goal.ABSENT else Condition.LIVE)
 
 
-def _refuse(work: Work, step: Step) -> None:
-    advancing.settle(work, step, StepStatus.REFUSED, reason_code=REASON)
+def _refuse(work: Work, step: Step, **seen: Any) -> None:
+    advancing.settle(work, step, StepStatus.REFUSED, reason_code=REASON, **seen)

@@ -1,0 +1,91 @@
+"""What a worker was about to ask when the owner stopped the run is waited for, and seen when it comes."""
+
+import json
+import time
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from onboarding.engine import claims
+from onboarding.engine.drive import drive
+from onboarding.engine.work import work
+from onboarding.models import Run, Step, history
+from onboarding.services import cancelling
+from onboarding.states import Move, RunStatus, StepKind, StepStatus
+from tests.engine.conftest import Owner
+
+OwnerOf = Callable[..., Owner]
+HOME, ROLES = "us-west-2", "InfosecClientRoles"
+TEMPLATE = json.dumps({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": {
+    "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}}}})  # fmt: skip
+
+
+def make_stack(owner: Owner) -> str:
+    cloudformation = owner.client("cloudformation", HOME)
+    stack_id: str = cloudformation.create_stack(
+        StackName=ROLES, TemplateBody=TEMPLATE, Capabilities=["CAPABILITY_IAM"]
+    )["StackId"]
+    wait_while(owner, "CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
+    return stack_id
+
+
+def wait_while(owner: Owner, *statuses: str) -> None:
+    while owner.status(HOME, ROLES) in statuses:
+        time.sleep(0.02)
+
+
+def cancelled_with(owner: Owner, move: Move, stack_id: str) -> Step:
+    """The roles' step of a run that its owner has just stopped; AWS hasn't answered its last intent."""
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    history.move_step(run.steps.get(kind=StepKind.ADMIT_ACCOUNT), StepStatus.FINISHED)
+    step = run.steps.get(kind=StepKind.DEPLOY_ROLES)
+    history.move_step(step, StepStatus.WORKING, last_move=move, token="unanswered", stack_id=stack_id)
+    cancelling.cancel(owner.user, run)
+    cancelling.leave_as_is(owner.user, run)
+    assert run.status == RunStatus.CANCELLING
+    return step
+
+
+def look_at(step: Step) -> Step:
+    step.run.work_items.update(due_at=None)
+    step.run.work_items.filter(stage=step.stage).update(due_at=timezone.now())
+    [claim] = claims.claim_due(timezone.now(), 1, run_id=step.run_id)
+    work(claim)
+    step.refresh_from_db()
+    return step
+
+
+def test_a_stack_that_comes_late_in_place_of_a_deleted_one_is_seen(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    gone = make_stack(owner)
+    owner.client("cloudformation", HOME).delete_stack(StackName=gone)
+    wait_while(owner, "CREATE_COMPLETE", "DELETE_IN_PROGRESS")
+    step = cancelled_with(owner, Move.CREATE, gone)
+
+    assert look_at(step).status == StepStatus.WORKING
+
+    made = make_stack(owner)
+    assert look_at(step).stack_id == made
+    assert (step.status, step.aws_status) == (StepStatus.FINISHED, "CREATE_COMPLETE")
+
+
+def test_the_remains_of_a_failed_creation_are_watched_until_they_can_no_longer_be_deleted(
+    owner_of: OwnerOf,
+) -> None:
+    owner = owner_of()
+    step = cancelled_with(owner, Move.DELETE, "")
+    owner.cloud.fault(
+        kind="refuse", principal="cloudformation.amazonaws.com", service="iam", action="CreateRole",
+        code="LimitExceeded", message="Cannot exceed quota.", status=409, count=1,
+        account=owner.account.number,
+    )  # fmt: skip
+    remains = make_stack(owner)
+    assert owner.status(HOME, ROLES) == "ROLLBACK_COMPLETE"
+
+    assert look_at(step).status == StepStatus.WORKING
+
+    Run.objects.filter(pk=step.run_id).update(status_since=timezone.now() - claims.LEASE)
+    assert look_at(step).status == StepStatus.REFUSED
+    assert (step.stack_id, step.aws_status) == (remains, "ROLLBACK_COMPLETE")
+    assert step.run.status == RunStatus.CANCELLED
