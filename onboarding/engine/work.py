@@ -166,7 +166,9 @@ def _look_of(held: Work, *, is_undoing: bool) -> Callable[[Work, Run], timedelta
 
 def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
     """What a fault, or the end of the access, means for the item."""
-    if failure.kind in _PASSING or held.stage in {Stage.ADMIT, Stage.VERIFY}:
+    # Of a run being cancelled only what passes comes to here, and it can't wait for other access.
+    is_being_cancelled = run.status == RunStatus.CANCELLING
+    if failure.kind in _PASSING or held.stage in {Stage.ADMIT, Stage.VERIFY} or is_being_cancelled:
         return deadlines.back_off(held.faults + 1)
     if _is_of_our_identity(run, failure):
         # Nothing is wrong with the access: it is kept, and our own operators' to mend.

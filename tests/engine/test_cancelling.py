@@ -1,8 +1,9 @@
-"""What a worker was about to ask when the owner stopped the run is waited for, and seen when it comes."""
+"""What becomes of a run that its owner has stopped, until nothing is in flight any more?"""
 
 import json
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -89,3 +90,15 @@ def test_the_remains_of_a_failed_creation_are_watched_until_they_can_no_longer_b
     assert look_at(step).status == StepStatus.REFUSED
     assert (step.stack_id, step.aws_status) == (remains, "ROLLBACK_COMPLETE")
     assert step.run.status == RunStatus.CANCELLED
+
+
+def test_while_our_clock_is_wrong_it_is_looked_at_ever_more_seldom(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    step = cancelled_with(owner, Move.CREATE, "")
+    owner.cloud.fault(kind="clock-skew", skew_seconds=1200, account=owner.account.number)
+    for _ in range(6):
+        look_at(step)
+    item = step.run.work_items.get(due_at__isnull=False)
+    assert item.faults == 6
+    assert item.due_at is not None
+    assert item.due_at > timezone.now() + timedelta(seconds=1)
