@@ -106,7 +106,8 @@ class _Made:
 
     def __init__(self, queryset: QuerySet[Any, Any], row: Callable[..., Any]) -> None:
         self._row = row
-        self._compiler = queryset.query.get_compiler(queryset.db)
+        # Of whoever asks, and not of the thread that asks first: that one's would be held open for ever.
+        self._compiler = queryset.query.get_compiler(connection=connection)
         self._sql, self._parameters = self._compiler.as_sql()
         self._converters = self._compiler.get_converters([column for column, *_ in self._compiler.select])
 

@@ -1,8 +1,13 @@
 """Does a prepared question answer as the same question put together anew does?"""
 
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigAutoField, CharField, Count, Q, UUIDField
 from django.test.utils import CaptureQueriesContext
 
@@ -149,3 +154,21 @@ def test_several_are_answered_also_where_the_server_binds_the_parameters(
         ]
     finally:
         connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_asks_first_may_end() -> None:
+    """A request's thread takes its connection with it; nothing that was made there may hold it open."""
+    prepared = Prepared(str, lambda: AwsAccount.objects.values_list("name"))
+
+    def ask() -> "weakref.ref[BaseDatabaseWrapper]":
+        prepared.ask()
+        own = connections["default"]
+        own.close()
+        return weakref.ref(own)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask).result()
+    gc.collect()
+    assert first() is None
+    assert prepared.ask() == []
