@@ -90,6 +90,8 @@ def reopen(run: Run, failed: Sequence[Step]) -> None:
             outputs={name: step.outputs[name] for name in _KEPT_OUTPUTS if name in step.outputs},
             started_at=None,
         )
+    # What went wrong the last time, and how long that took, makes nobody less patient now.
+    run.work_items.update(claims=0, faults=0, breaks=0, trouble=None)
 
 
 def lay_out_by_hand(run: Run, roles_stack: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from onboarding.models import AwsAccount, Run, Step
 from onboarding.models.history import move_step
-from onboarding.models.stages import close_all, lay_out, next_stage, open_stage, steps_of
+from onboarding.models.stages import close_all, lay_out, next_stage, open_stage, reopen, steps_of
 from onboarding.planning import plan
 from onboarding.states import Stage, StepKind, StepStatus
 from tests.surveys import BLUEPRINT, NUMBER, REGIONS, make_region, make_stack, make_survey, old_stack
@@ -92,3 +92,16 @@ def test_laying_out_a_newer_plan_replaces_the_steps(run: Run) -> None:
     lay_out(run, plan(BLUEPRINT, make_survey(), {}))
     assert not run.work_items.exists()
     assert not run.steps.filter(kind=StepKind.REMOVE_STACK).exists()
+
+
+def test_what_is_tried_again_is_looked_at_as_often_and_as_patiently_as_the_first_time(run: Run) -> None:
+    open_stage(run, Stage.ROLES)
+    step = run.steps.get(kind=StepKind.DEPLOY_ROLES)
+    move_step(step, StepStatus.FAILED, reason_code="portal_broke")
+    run.work_items.update(claims=60, faults=3, breaks=10, trouble={"code": "Throttling"})
+
+    reopen(run, [step])
+    open_stage(run, Stage.ROLES)
+
+    item = run.work_items.get(stage=Stage.ROLES)
+    assert (item.claims, item.faults, item.breaks, item.trouble) == (0, 0, 0, None)
