@@ -6,6 +6,7 @@ slow to answer keeps no other from being written, and where something is wrong w
 itself.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -69,11 +70,19 @@ def look(works: Sequence[Work], asked: Regions, judge: Callable[[Work, Look], bo
     open_: dict[Future[list[Answer]], Work] = {
         pool.submit(_ask, asked, steps_by_region.get(work.region, [])): work for work in works
     }
-    while open_:
-        done, _ = wait(open_, timeout=PATIENCE_SECONDS)
+    doubtful: deque[tuple[Work, list[Answer]]] = deque()
+    while open_ or doubtful:
+        done, _ = wait(open_, timeout=0 if doubtful else PATIENCE_SECONDS)
         answered = [(open_.pop(future), future.result()) for future in done]
-        if answered:
-            due_now |= _conclude(answered, asked, judge)
+        found = [(work, answers, _findings(asked, answers)) for work, answers in answered]
+        plain = {work.claim.item_id: findings for work, _answers, findings in found if findings is not None}
+        if plain:
+            due_now |= _write([work for work, *_ in found if work.claim.item_id in plain], plain, asked)
+        doubtful += [(work, answers) for work, answers, findings in found if findings is None]
+        if doubtful:
+            # One at a time, as that may ask AWS more: who has answered meanwhile is written before the next.
+            work, answers = doubtful.popleft()
+            due_now |= judge(work, _judging(asked, {answer.step.pk: answer for answer in answers}))
     return due_now
 
 
@@ -87,20 +96,6 @@ def _answer(asked: Regions, step: Step) -> Answer:
         return Answer(step, asked.ask(step))
     except AwsFailure as refusal:
         return Answer(step, refusal=refusal)
-
-
-def _conclude(
-    answered: Sequence[tuple[Work, list[Answer]]], asked: Regions, judge: Callable[[Work, Look], bool]
-) -> bool:
-    found = [(work, answers, _findings(asked, answers)) for work, answers in answered]
-    plain = {work.claim.item_id: findings for work, _answers, findings in found if findings is not None}
-    due_now = False
-    if plain:
-        due_now = _write([work for work, *_ in found if work.claim.item_id in plain], plain, asked)
-    for work, answers, findings in found:
-        if findings is None:
-            due_now |= judge(work, _judging(asked, {answer.step.pk: answer for answer in answers}))
-    return due_now
 
 
 def _findings(asked: Regions, answers: Sequence[Answer]) -> list[Finding] | None:

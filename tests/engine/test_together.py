@@ -188,6 +188,28 @@ def test_a_refused_region_is_judged_by_itself_and_not_asked_again() -> None:
     assert set(RegionReading.objects.values_list("region", flat=True)) == {"region-0", "region-2"}
 
 
+def test_whoever_answers_while_others_are_judged_waits_for_one_of_them_alone() -> None:
+    run = make_run(1, regions=3)
+    begun, held_then = threading.Event(), []
+
+    def refuse() -> object:
+        raise AwsFailure(Failure(FailureKind.THROTTLED, "Throttling", "Rate exceeded"))
+
+    def answer_when_one_is_judged() -> object:
+        return "logs" if begun.wait(20) else "too late"
+
+    def judge_slowly(work: Work, look: together.Look) -> bool:
+        held_then.append(held(run))
+        begun.set()
+        threading.Event().wait(0.3)
+        return judge(work, look)
+
+    asked: Any = Cloud({"region-0": refuse, "region-1": answer_when_one_is_judged, "region-2": refuse})
+    together.look(taken(run), asked, judge_slowly)
+    assert [("region-1" in each) for each in held_then] == [True, False]
+    assert held(run) == set()
+
+
 def test_what_another_has_meanwhile_is_not_written() -> None:
     run = make_run(1, regions=3)
     works = taken(run)
