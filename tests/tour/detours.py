@@ -129,6 +129,10 @@ def _by_hand(page: Page, stack: Stack) -> Iterator[tuple[Moment, Page, Names]]:
 def _out_again(page: Page, stack: Stack) -> Iterator[tuple[Moment, Page, Names]]:
     """Cancelled while regions are being made, and then undone."""
     stack.cloud.account(LEAVING, name=LEAVING_NAME)
+    # Or all would be over before anybody can cancel.
+    fault = stack.cloud.fault(
+        kind="throttle", service="cloudtrail", action="GetTrailStatus", region="us-*", account=LEAVING
+    )
     acts.register(page, stack, LEAVING, LEAVING_NAME)
     run = _hand_over(page, stack, LEAVING, "planned")
     page.goto(f"{stack.address}/runs/{run}/plan/")
@@ -136,6 +140,7 @@ def _out_again(page: Page, stack: Stack) -> Iterator[tuple[Moment, Page, Names]]
     page.locator(".board .is-creating, .board .is-logging").first.wait_for(timeout=120_000)
     page.goto(f"{stack.address}/runs/{run}/cancel/")
     page.locator("main button.is-dangerous").click()
+    stack.cloud.clear_faults(fault)
     page.get_by_role("link", name="Leave it, or undo it").wait_for(timeout=180_000)
     yield Moment.CANCELLED, page, {"number": LEAVING, "run": run}
     page.goto(f"{stack.address}/runs/{run}/leave-as-is/")
