@@ -118,7 +118,9 @@ def progress_of(
     usual: Mapping[Stage, timedelta] | None = None,
 ) -> Progress:
     """The page's content, from rows already read. `events` newest first."""
-    regions = region_rows(readings, steps, is_over=run.is_settled)
+    # Of a cancelled run the owner may still be asked whether to leave or undo it.
+    is_over = run.is_settled or (run.status == RunStatus.CANCELLING and all(one.is_settled for one in steps))
+    regions = region_rows(readings, steps, is_over=is_over)
     counts = count_regions(regions)
     stages = stages_of(run, steps, usual)
     told = tell(events)

@@ -12,7 +12,7 @@ from onboarding.models.step import AnyStep
 from onboarding.progress.failures import Trouble, trouble_of
 from onboarding.progress.places import place_of
 from onboarding.progress.stages import has_step_failed
-from onboarding.states import RegionOutcome, RegionState, StepKind
+from onboarding.states import RegionOutcome, RegionState, StepKind, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,19 @@ def region_rows(
     *,
     is_over: bool = False,
 ) -> tuple[RegionRow, ...]:
-    """A row for each region that was read or is to be worked in, by their codes; those left out come last."""
+    """A row for each region that was read or is to be worked in, by their codes; those left out come last.
+
+    `is_over`: nothing is worked on or waits for AWS any more.
+    """
     by_region = {reading.region: reading for reading in readings}
     wanted = {step.region for step in steps if step.kind in {StepKind.REGION_TRAIL, StepKind.VERIFY_REGION}}
     # Of several the first.
     failed = {step.region: step for step in reversed(steps) if _is_failed_trail(step)}
+    waiting: str | Promise = RegionState.WAITING.label
+    if is_over:
+        waiting = _("Not looked at") if _is_installed(steps) else _("Not begun")
     rows = [
-        _row(region, by_region.get(region), failed.get(region), is_over=is_over)
+        _row(region, by_region.get(region), failed.get(region), waiting)
         for region in sorted(wanted | by_region.keys())
     ]
     return tuple(sorted(rows, key=lambda row: row.state == RegionState.SKIPPED))
@@ -86,8 +92,7 @@ def _row(
     region: str,
     reading: AnyReading | None,
     failed: AnyStep | None,
-    *,
-    is_over: bool,
+    waiting: str | Promise,
 ) -> RegionRow:
     if reading is None:
         state = RegionState.FAILED if failed else RegionState.WAITING
@@ -95,7 +100,7 @@ def _row(
             region=region,
             place=place_of(region),
             state=state,
-            word=_word(state, is_over=is_over),
+            word=waiting if state == RegionState.WAITING else state.label,
             stack_status=failed.aws_status if failed else "",
             trail="",
             is_logging=None,
@@ -112,7 +117,7 @@ def _row(
         region=region,
         place=place_of(region),
         state=state,
-        word=_word(state, is_over=is_over),
+        word=waiting if state == RegionState.WAITING else state.label,
         stack_status=reading.stack_status,
         trail=reading.trail_arn.rpartition("/")[2],
         is_logging=reading.is_logging,
@@ -124,8 +129,9 @@ def _row(
     )
 
 
-def _word(state: RegionState, *, is_over: bool) -> str | Promise:
-    return _("Not begun") if is_over and state == RegionState.WAITING else state.label
+def _is_installed(steps: Sequence[AnyStep]) -> bool:
+    """Whether the parent stack stands, whose function makes the regions' stacks, looked at or not."""
+    return any(step.kind == StepKind.DEPLOY_TRAILS and step.status == StepStatus.FINISHED for step in steps)
 
 
 def _is_failed_trail(step: AnyStep) -> bool:

@@ -144,7 +144,7 @@ ROWS = (
     ),
     Remedy(
         "role_without_external_id",
-        _("Your role lets anybody in who has our name"),
+        _("The role lets anybody in who has our name"),
         _("We could assume the role with a wrong ExternalId, or with none."),
         _("Somebody else could make us use it. We don't keep such a role."),
         _("Add the condition with the ExternalId shown to you, or create the hand-over stack again."),
@@ -295,7 +295,7 @@ ROWS = (
 GENERAL_ROWS = (
     Remedy(
         "denied_by_organization",
-        _("Your organization forbids this"),
+        _("The organization forbids this"),
         _("A policy of your AWS organization refuses %(action)s, whatever the role allows."),
         _("Neither you nor we can do it in this account as things are."),
         _("Ask your organization's administrators to allow it, then try again."),

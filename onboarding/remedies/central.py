@@ -37,7 +37,7 @@ ROWS = (
     ),
     Remedy(
         "not_admitted",
-        _("The log storage doesn't admit your account"),
+        _("The log storage doesn't admit the account"),
         _("A check of infosec's bucket, topic or reader role isn't satisfied; its name is shown below."),
         _("Without that your logs would be rejected, so nothing was begun in your account."),
         _("Nothing for you to do: infosec has to put it right. Then try again."),
@@ -46,7 +46,7 @@ ROWS = (
     ),
     Remedy(
         "bucket_policy",
-        _("The log bucket doesn't admit your account"),
+        _("The log bucket doesn't admit the account"),
         _("CloudTrail may not write the logs of %(account)s into %(bucket)s."),
         _("The trail could not be made there."),
         _("Nothing for you to do: infosec admits the account, then it is tried again."),
@@ -58,7 +58,7 @@ ROWS = (
     ),
     Remedy(
         "topic_policy",
-        _("The notification topic doesn't admit your account"),
+        _("The notification topic doesn't admit the account"),
         _("CloudTrail may not notify infosec's topic of your account's logs."),
         _("The trail could not be made there."),
         _("Nothing for you to do: infosec admits the account, then it is tried again."),
@@ -80,7 +80,7 @@ ROWS = (
     ),
     Remedy(
         "key_policy",
-        _("The log bucket's key doesn't admit your account"),
+        _("The log bucket's key doesn't admit the account"),
         _("CloudTrail may not use the key with which infosec's bucket is encrypted."),
         _("The trail could not be made there."),
         _("Nothing for you to do: infosec has to put it right."),

@@ -99,7 +99,7 @@ ROWS = (
     ),
     Remedy(
         "blocked_name_left",
-        _("A dead stack holds the name, and stays as you chose"),
+        _("A dead stack holds the name, and stays as its owner chose"),
         _("A failed attempt, or a change set that was never executed, has the name that ours needs."),
         _("It was not touched, so ours could not be made there."),
         _("Delete it yourself, or start again and let the portal delete it."),

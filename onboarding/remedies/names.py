@@ -19,7 +19,7 @@ _PHRASES: dict[str, tuple[Words, Words]] = {
     "stack": (_("the stack %s"), _("the stack")),
     "other": (_("the stack %s"), _("another stack")),
     "region": (_("the region %s"), _("the region")),
-    "role": (_("your role %s"), _("your role")),
+    "role": (_("the role %s"), _("the role")),
     "action": ("%s", _("what was asked")),
     "bucket": (_("infosec’s bucket %s"), _("infosec’s bucket")),
     "account": (_("account %s"), _("the account")),

@@ -102,7 +102,7 @@ ROWS = (
     ),
     Remedy(
         "region_denied_by_organization",
-        _("Your organization blocks %(region)s"),
+        _("The organization blocks %(region)s"),
         _("A policy of your AWS organization refuses everything here."),
         _("No trail can be made here by us, nor can anybody else do much here."),
         _("If that is meant, leave it. Else have your organization allow CloudTrail here, then try again."),
@@ -111,7 +111,7 @@ ROWS = (
     ),
     Remedy(
         "region_not_enabled",
-        _("This region isn't enabled in your account"),
+        _("This region isn't enabled in the account"),
         _("AWS answers there as if it didn't know you."),
         _("Nothing can happen there, so it needs no trail."),
         _("Nothing. If you enable the region later, start again."),

@@ -110,7 +110,7 @@ ROWS = (
     ),
     Remedy(
         "left_by_choice",
-        _("The old stack was left, as you chose"),
+        _("The old stack was left, as its owner chose"),
         _("You answered that the portal shall not remove it, or not with what is in it."),
         _("The old role still exists and is still trusted."),
         _("Remove it yourself, or start again and answer otherwise."),
@@ -119,7 +119,7 @@ ROWS = (
     ),
     Remedy(
         "stack_has_other_content",
-        _("The stack is no longer what you approved"),
+        _("The stack is no longer what was approved"),
         _("Between your approval and the deletion somebody changed it."),
         _("We left it as it is."),
         _("Start again to get a new plan."),

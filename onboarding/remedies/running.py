@@ -52,7 +52,7 @@ ROWS = (
     ),
     Remedy(
         "by_hand",
-        _("It is your turn"),
+        _("By hand: the owner’s turn"),
         _("The log storage accepts this account now."),
         _("The portal waits until you have created both stacks yourself. It has no access, and needs none."),
         _("Follow the steps, then have the account verified."),
@@ -60,7 +60,7 @@ ROWS = (
     ),
     Remedy(
         "owner_must_decide",
-        _("Something only you can decide"),
+        _("A question that only the owner can answer"),
         _("The portal found things of yours that it does not touch without being told to."),
         _("Nothing is done to them, and nothing more is begun, until you have decided."),
         _("Answer the questions; each says what its answers do, cost and leave behind."),
@@ -68,7 +68,7 @@ ROWS = (
     ),
     Remedy(
         "account_changed",
-        _("The account has changed since you approved"),
+        _("The account has changed since the approval"),
         _("Before going on we looked again, and something is needed that your approval doesn't cover."),
         _("Nothing more was done."),
         _("Read the new plan and approve it."),

@@ -200,14 +200,14 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         lambda hands: hands.paste(hands.owner.keys("root")),
         ("Those are the root user's credentials", "aws sts assume-role"),
     ),
-    "14 another ExternalId": (_role(external_id="onb-another"), ("We can't assume your role",)),
+    "14 another ExternalId": (_role(external_id="onb-another"), ("We can't assume the role",)),
     "14 no such role": (
         lambda hands: hands.name_role(),
-        ("We can't assume your role", "demands another ExternalId"),
+        ("We can't assume the role", "demands another ExternalId"),
     ),
     "15 a role without ExternalId": (
         _role(external_id=None),
-        ("Your role lets anybody in who has our name", "Add the condition with the ExternalId"),
+        ("The role lets anybody in who has our name", "Add the condition with the ExternalId"),
     ),
     "16 sessions too long": (
         _refused_role(

@@ -138,7 +138,7 @@ def test_retrying_where_more_is_needed_than_was_approved_asks_first(owner_of: Ow
     before = owner.cloud.last_request()
     browser_of(owner).post(url_of("retry", run))
     run = drive(run.pk)
-    words = ("The account has changed since you approved",)
+    words = ("The account has changed since the approval",)
     assert (run.status, run.reason_code) == (S.PLANNED, "account_changed")
     assert words
     assert owner.writes(after=before) == []

@@ -47,7 +47,7 @@ def test_22_an_organization_forbids_it_where_the_stacks_live(owner_of: OwnerOf) 
         account=owner.account.number,
     )
     words = (
-        "Your organization forbids this",
+        "The organization forbids this",
         "Ask your organization's administrators to allow",
         "explicit deny in a service control policy",
         "cloudformation:CreateStack",

@@ -185,3 +185,15 @@ def test_what_a_cancelled_run_left_undone_has_not_failed() -> None:
     assert [row.state for row in progress.regions] == [RegionState.LOGGING, RegionState.WAITING]
     assert [str(row.word) for row in progress.regions] == ["Logging, first log awaited", "Not begun"]
     assert (progress.counts.failed, progress.failed_steps) == (0, ())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.CANCELLING])
+def test_what_the_installer_made_before_the_cancel_is_not_said_not_to_have_begun(status: RunStatus) -> None:
+    parent = step(StepKind.DEPLOY_TRAILS, Stage.TRAILS, StepStatus.FINISHED)
+    given_up = trail("us-west-2", StepStatus.REFUSED, reason_code="cancelled_by_owner")
+    progress = progress_of(run(status), [parent, given_up], [], [])
+    assert [str(row.word) for row in progress.regions] == ["Not looked at"]
+    still = trail("us-west-2", StepStatus.WORKING)
+    (row,) = progress_of(run(RunStatus.CANCELLING), [parent, still], [], []).regions
+    assert str(row.word) == "Waiting"

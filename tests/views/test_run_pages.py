@@ -153,7 +153,7 @@ def test_a_question_is_told_once_on_the_live_page(planned: Run, browser: Client)
     )
     page = page_of(browser, planned)
     assert "The portal found things of yours" in page
-    assert "Something only you can decide" not in page
+    assert "A question that only the owner can answer" not in page
 
 
 def test_a_plan_that_changed_is_shown_again_and_not_started(planned: Run, browser: Client) -> None:
