@@ -19,6 +19,7 @@ from django.utils import timezone
 from onboarding.aws import account, central, permissions, simulation
 from onboarding.aws.errors import AwsFailure
 from onboarding.aws.session import AwsSession, Cloud, assume_role, own_session, session_from
+from onboarding.company import Company
 from onboarding.credentials import RoleHandOver, TemporaryCredentials
 from onboarding.engine import answers, grants
 from onboarding.models import Grant, Run
@@ -42,6 +43,9 @@ class _Kept:
 # Worth asking again; any other refusal to narrow stands for as long as the grant.
 _PASSING = frozenset({FailureKind.THROTTLED, FailureKind.UNREACHABLE, FailureKind.UNREADABLE})
 
+# That we have none, or that its time is over.
+_OF_OUR_IDENTITY = frozenset({FailureKind.OURS, FailureKind.EXPIRED, FailureKind.INVALID_CREDENTIALS})
+
 _kept: dict[Hashable, _Kept] = {}
 _not_to_be_narrowed: set[int] = set()
 _lock = threading.Lock()
@@ -61,12 +65,22 @@ def renew_own() -> None:
 
 def storage() -> AwsSession:
     """The storage account's admin role, which looks after bucket, topic and reader role."""
-    return _keep("storage", lambda: central.storage_session(own(), settings.COMPANY))
+    return _keep("storage", lambda: _assumed_by_us(central.storage_session))
 
 
 def auditor() -> AwsSession:
     """The central role from which every account's audit role is assumed."""
-    return _keep("auditor", lambda: central.auditor_session(own(), settings.COMPANY))
+    return _keep("auditor", lambda: _assumed_by_us(central.auditor_session))
+
+
+def _assumed_by_us(assume: Callable[[AwsSession, Company], AwsSession]) -> AwsSession:
+    """A central role's session. Where our own identity is what is wrong, whoever asks next reads it anew."""
+    try:
+        return assume(own(), settings.COMPANY)
+    except AwsFailure as refusal:
+        if refusal.failure.kind in _OF_OUR_IDENTITY:
+            renew_own()
+        raise
 
 
 def audit_role(run: Run, role_arn: str) -> AwsSession:

@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from onboarding.aws.errors import IDENTITY_MISSING, AwsFailure
 from onboarding.aws.session import AwsSession, Cloud
 from onboarding.credentials import TemporaryCredentials
 from onboarding.engine import sessions
 from onboarding.models import AwsAccount, Grant, Run
 from onboarding.states import GrantKind, RunStatus
+from sandbox.client import Sandbox
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +78,20 @@ def test_the_audit_roles_session_is_forgotten_when_its_run_has_settled(grant: Gr
     Run.objects.filter(pk=run.pk).update(status=RunStatus.VERIFIED)
     sessions.forget_ended()
     assert not sessions._kept
+
+
+def test_an_identity_that_comes_late_is_found_by_the_next_who_asks(
+    cloud: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever gives a worker its identity may be away when it begins, or be late to renew it."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in cloud.credentials(kind="worker").for_environment():
+        monkeypatch.delenv(name)
+    for ask in (sessions.storage, sessions.auditor):
+        with pytest.raises(AwsFailure) as refused:
+            ask()
+        assert refused.value.failure.code in IDENTITY_MISSING
+    for name, value in cloud.credentials(kind="worker").for_environment().items():
+        monkeypatch.setenv(name, value)
+    for ask in (sessions.storage, sessions.auditor):
+        assert ask().expires_at is not None
