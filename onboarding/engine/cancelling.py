@@ -15,7 +15,7 @@ from onboarding.aws.errors import AwsFailure
 from onboarding.engine import advancing, deadlines, grants, intents, sessions, steps
 from onboarding.engine.claims import LEASE, Work, holding
 from onboarding.models import Run, Step, history
-from onboarding.observed import Stack
+from onboarding.observed import Failure, Stack
 from onboarding.states import Condition, Goal, Move, RunStatus, Stage, StepKind, StepStatus
 
 _CANCELLING = frozenset({RunStatus.CANCELLING})
@@ -37,11 +37,7 @@ def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
         session = sessions.handed_over(run, Stage(work.stage))
         stack = stacks.describe(session, step.region, _name_of(step))
     except (grants.NoGrant, AwsFailure) as trouble:
-        if (
-            isinstance(trouble, AwsFailure)
-            and trouble.failure.kind in steps.PASSING
-            and not steps.is_over(step)
-        ):
+        if isinstance(trouble, AwsFailure) and _passes(run, trouble.failure) and not steps.is_over(step):
             raise
         # It can't be watched any more: AWS finishes it by itself, unseen.
         _refuse(work, step)
@@ -60,6 +56,10 @@ def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
         return None
     _refuse(work, step, **seen)
     return None
+
+
+def _passes(run: Run, failure: Failure) -> bool:
+    return failure.kind in steps.PASSING or steps.is_of_our_identity(run, failure)
 
 
 def _name_of(step: Step) -> str:

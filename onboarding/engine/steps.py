@@ -10,13 +10,13 @@ from datetime import timedelta
 from django.utils import timezone
 
 from onboarding import remedies
-from onboarding.aws.errors import AwsFailure
+from onboarding.aws.errors import IDENTITY_MISSING, AwsFailure
 from onboarding.engine import advancing, deadlines, intents
 from onboarding.engine.claims import Work
-from onboarding.models import Step, WorkItem
+from onboarding.models import Run, Step, WorkItem
 from onboarding.models.stages import steps_of
 from onboarding.observed import Failure, Stack
-from onboarding.states import FailureKind, Stage, StepStatus
+from onboarding.states import FailureKind, GrantKind, Stage, StepStatus
 
 # These pass: the step stands as it is, and the item is tried again.
 PASSING = frozenset(
@@ -98,3 +98,11 @@ def fail_because(
 def reason_code_for(failure: Failure, step: Step) -> str:
     """The code of the remedy that fits; our own checks name theirs already."""
     return remedies.remedy_for(failure, step.kind).code
+
+
+def is_of_our_identity(run: Run, failure: Failure) -> bool:
+    """Whether the worker has no AWS identity, or one whose time is over, with which to assume a role."""
+    if failure.kind == FailureKind.OURS:
+        return failure.code in IDENTITY_MISSING
+    is_role = run.grant is not None and run.grant.kind == GrantKind.ROLE
+    return is_role and failure.operation == "AssumeRole" and failure.kind in ACCESS_GONE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from onboarding import remedies
-from onboarding.aws.errors import IDENTITY_MISSING, AwsFailure
+from onboarding.aws.errors import AwsFailure
 from onboarding.custody.unseal import SealUnreadable
 from onboarding.engine import (
     admission,
@@ -166,13 +166,13 @@ def _look_of(held: Work, *, is_undoing: bool) -> Callable[[Work, Run], timedelta
 
 def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
     """What a fault, or the end of the access, means for the item."""
+    if steps.is_of_our_identity(run, failure):
+        # Nothing is wrong with the access: it is kept, and our own operators' to mend.
+        sessions.renew_own()
+        return deadlines.back_off(held.faults + 1)
     # Of a run being cancelled only what passes comes to here, and it can't wait for other access.
     is_being_cancelled = run.status == RunStatus.CANCELLING
     if failure.kind in _PASSING or held.stage in {Stage.ADMIT, Stage.VERIFY} or is_being_cancelled:
-        return deadlines.back_off(held.faults + 1)
-    if _is_of_our_identity(run, failure):
-        # Nothing is wrong with the access: it is kept, and our own operators' to mend.
-        sessions.renew_own()
         return deadlines.back_off(held.faults + 1)
     if failure.kind not in steps.ACCESS_GONE:
         is_clock = failure.kind == FailureKind.CLOCK_SKEW
@@ -184,14 +184,6 @@ def _after(held: Work, run: Run, failure: Failure) -> timedelta | None:
         sessions.forget(grant.pk)
         return deadlines.next_look(0)
     return _without_access(held, failure)
-
-
-def _is_of_our_identity(run: Run, failure: Failure) -> bool:
-    """Whether the worker has no AWS identity, or one whose time is over, with which to assume a role."""
-    if failure.kind == FailureKind.OURS:
-        return failure.code in IDENTITY_MISSING
-    is_role = run.grant is not None and run.grant.kind == GrantKind.ROLE
-    return is_role and failure.operation == "AssumeRole" and failure.kind in steps.ACCESS_GONE
 
 
 def _without_access(held: Work, failure: Failure) -> timedelta | None:

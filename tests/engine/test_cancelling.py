@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
-from onboarding.engine import claims
+from onboarding.engine import claims, sessions
 from onboarding.engine.drive import drive
 from onboarding.engine.work import work
 from onboarding.models import Run, Step, history
@@ -35,9 +36,9 @@ def wait_while(owner: Owner, *statuses: str) -> None:
         time.sleep(0.02)
 
 
-def cancelled_with(owner: Owner, move: Move, stack_id: str) -> Step:
+def cancelled_with(owner: Owner, move: Move, stack_id: str, *, by_role: bool = False) -> Step:
     """The roles' step of a run that its owner has just stopped; AWS hasn't answered its last intent."""
-    run = drive(owner.hand_over_credentials().pk)
+    run = drive((owner.hand_over_role() if by_role else owner.hand_over_credentials()).pk)
     owner.approve(run)
     history.move_step(run.steps.get(kind=StepKind.ADMIT_ACCOUNT), StepStatus.FINISHED)
     step = run.steps.get(kind=StepKind.DEPLOY_ROLES)
@@ -102,3 +103,21 @@ def test_while_our_clock_is_wrong_it_is_looked_at_ever_more_seldom(owner_of: Own
     assert item.faults == 6
     assert item.due_at is not None
     assert item.due_at > timezone.now() + timedelta(seconds=1)
+
+
+def test_a_worker_without_an_identity_leaves_what_is_in_flight_to_one_that_has_one(
+    owner_of: OwnerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = owner_of()
+    step = cancelled_with(owner, Move.CREATE, "", by_role=True)
+    made = make_stack(owner)
+    sessions.own.cache_clear()
+    assert step.run.grant_id is not None
+    sessions.forget(step.run.grant_id)
+    with monkeypatch.context() as without:
+        without.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in owner.cloud.credentials(kind="worker").for_environment():
+            without.delenv(name)
+        assert look_at(step).status == StepStatus.WORKING
+    assert look_at(step).status == StepStatus.FINISHED
+    assert step.stack_id == made
