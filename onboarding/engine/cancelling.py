@@ -30,7 +30,7 @@ def look(work: Work, run: Run) -> timedelta | None:
 
 
 def _settle(work: Work, run: Run, step: Step) -> timedelta | None:
-    if step.status == StepStatus.WAITING or not _has_a_stack(step):
+    if not _has_a_stack(step):
         _refuse(work, step)
         return None
     try:
@@ -70,7 +70,10 @@ def _name_of(step: Step) -> str:
 
 
 def _has_a_stack(step: Step) -> bool:
-    """Whether something of this step may be in flight. Regions follow their parent, and aren't waited for."""
+    """Whether something of this step may be in flight; also of one that waits to be tried again.
+
+    Regions follow their parent, and aren't waited for.
+    """
     return step.kind in {StepKind.REMOVE_STACK, StepKind.DEPLOY_ROLES, StepKind.DEPLOY_TRAILS} and bool(
         step.last_move
     )

@@ -128,7 +128,7 @@ def _may_be_undone(run: Run) -> bool:
 
 def _is_in_flight(run: Run) -> bool:
     """Whether a request may have been sent whose outcome isn't known yet."""
-    return run.steps.filter(status=StepStatus.WORKING).exclude(last_move="").exists()
+    return run.steps.filter(status__in=UNSETTLED_STEP_STATUSES).exclude(last_move="").exists()
 
 
 def _cancel_at_once(run: Run, status: RunStatus, *, by_id: int) -> None:

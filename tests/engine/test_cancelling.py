@@ -12,6 +12,7 @@ from onboarding.engine import claims, sessions
 from onboarding.engine.drive import drive
 from onboarding.engine.work import work
 from onboarding.models import Run, Step, history
+from onboarding.models.stages import reopen
 from onboarding.services import cancelling
 from onboarding.states import Move, RunStatus, StepKind, StepStatus
 from tests.engine.conftest import Owner
@@ -36,13 +37,17 @@ def wait_while(owner: Owner, *statuses: str) -> None:
         time.sleep(0.02)
 
 
-def cancelled_with(owner: Owner, move: Move, stack_id: str, *, by_role: bool = False) -> Step:
+def cancelled_with(
+    owner: Owner, move: Move, stack_id: str, *, by_role: bool = False, is_tried_again: bool = False
+) -> Step:
     """The roles' step of a run that its owner has just stopped; AWS hasn't answered its last intent."""
     run = drive((owner.hand_over_role() if by_role else owner.hand_over_credentials()).pk)
     owner.approve(run)
     history.move_step(run.steps.get(kind=StepKind.ADMIT_ACCOUNT), StepStatus.FINISHED)
     step = run.steps.get(kind=StepKind.DEPLOY_ROLES)
     history.move_step(step, StepStatus.WORKING, last_move=move, token="unanswered", stack_id=stack_id)
+    if is_tried_again:
+        reopen(run, [step])
     cancelling.cancel(owner.user, run)
     cancelling.leave_as_is(owner.user, run)
     assert run.status == RunStatus.CANCELLING
@@ -70,6 +75,15 @@ def test_a_stack_that_comes_late_in_place_of_a_deleted_one_is_seen(owner_of: Own
     made = make_stack(owner)
     assert look_at(step).stack_id == made
     assert (step.status, step.aws_status) == (StepStatus.FINISHED, "CREATE_COMPLETE")
+
+
+def test_what_was_in_flight_when_it_was_tried_again_is_seen(owner_of: OwnerOf) -> None:
+    owner = owner_of()
+    step = cancelled_with(owner, Move.CREATE, "", is_tried_again=True)
+    assert step.status == StepStatus.WAITING
+    made = make_stack(owner)
+    assert look_at(step).stack_id == made
+    assert step.status == StepStatus.FINISHED
 
 
 def test_the_remains_of_a_failed_creation_are_watched_until_they_can_no_longer_be_deleted(
