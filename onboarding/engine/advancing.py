@@ -179,12 +179,22 @@ def _finish_cancelling(run: Run) -> None:
     """Once nothing is in flight any more no step begins. The run is over, unless its owner is asked first."""
     if run.steps.filter(status=StepStatus.WORKING).exists():
         return
+    if run.steps.filter(status=StepStatus.WAITING).exclude(last_move="").exists():
+        _look_for_what_is_tried_again(run)
+        return
     _refuse_unsettled(run, "cancelled_by_owner")
     if undoing.is_asked(run):
         # The access is kept until its owner has chosen, or their time is over.
         close_all(run)
     else:
         _end_cancelled(run)
+
+
+def _look_for_what_is_tried_again(run: Run) -> None:
+    """The attempt before may have asked AWS for it; and it may come after a stage that begins anew."""
+    stage = next_stage(run)
+    if stage is not None and not run.work_items.filter(stage=stage, due_at__isnull=False).exists():
+        open_stage(run, stage)
 
 
 def leave_as_is(run: Run) -> None:

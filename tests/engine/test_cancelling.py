@@ -86,6 +86,24 @@ def test_what_was_in_flight_when_it_was_tried_again_is_seen(owner_of: OwnerOf) -
     assert step.status == StepStatus.FINISHED
 
 
+def test_what_is_in_flight_is_looked_for_behind_a_stage_that_is_tried_again_too(owner_of: OwnerOf) -> None:
+    owner = owner_of("old-stack")
+    run = drive(owner.hand_over_credentials().pk)
+    owner.approve(run)
+    history.move_step(run.steps.get(kind=StepKind.ADMIT_ACCOUNT), StepStatus.FINISHED)
+    removal, roles = run.steps.get(kind=StepKind.REMOVE_STACK), run.steps.get(kind=StepKind.DEPLOY_ROLES)
+    history.move_step(removal, StepStatus.FAILED, reason_code="delete_failed")
+    history.move_step(roles, StepStatus.WORKING, last_move=Move.CREATE, token="unanswered")
+    reopen(run, [removal, roles])
+    made = make_stack(owner)
+    cancelling.cancel(owner.user, run)
+    drive(run.pk)
+    removal.refresh_from_db()
+    roles.refresh_from_db()
+    assert (removal.status, roles.status) == (StepStatus.REFUSED, StepStatus.FINISHED)
+    assert roles.stack_id == made
+
+
 def test_the_remains_of_a_failed_creation_are_watched_until_they_can_no_longer_be_deleted(
     owner_of: OwnerOf,
 ) -> None:
