@@ -32,14 +32,18 @@ _ENDED = {
 _LIVE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 
 PLAIN, PROTECTED, WITH_EXTRAS = "plain", "protected", "with extras"
+# What of ours may be there before.
+DEAD, OUTDATED = "dead", "outdated"
 MEDDLINGS = (
     "takes a stack of ours away",
     "brings an old stack",
     "fills the old stack with something else",
+    "adds something to the old stack",
     "protects the old stack",
     "shuts the account out of the log storage",
     "stops a trail",
     "takes a name of ours",
+    "leaves a dead stack",
 )
 # CloudTrail delivers a first log some time after a trail was made: here soon, as each look costs.
 _FIRST_LOG = timedelta(seconds=30)
@@ -265,10 +269,24 @@ class Cloud:
             is_termination_protected=kind == PROTECTED,
         )  # fmt: skip
 
-    def bring_dead_stack(self) -> None:
-        """What an attempt of long ago left behind: it is nothing, and holds the name."""
+    def bring_roles_stack(self, kind: str) -> None:
+        """What was made long ago: dead it is nothing, and holds the name; outdated it is to be updated."""
         part = build_blueprint(settings.COMPANY).roles
-        self._new(HOME, part.stack_name, "ROLLBACK_COMPLETE", tags=dict(part.tags))
+        if kind == DEAD:
+            self._new(HOME, part.stack_name, "ROLLBACK_COMPLETE", tags=dict(part.tags))
+        else:
+            made = self._new(
+                HOME, part.stack_name, "CREATE_IN_PROGRESS", tags={**part.tags, DIGEST_TAG: "of long ago"}
+            )
+            self._end(made, "CREATE_COMPLETE", set())
+
+    def _leave_dead_stack(self) -> None:
+        """Under the first of our names that nothing holds."""
+        plan = build_blueprint(settings.COMPANY)
+        for part in (plan.roles, plan.trails):
+            if self.find(HOME, part.stack_name) is None:
+                self._new(HOME, part.stack_name, "ROLLBACK_COMPLETE", tags=dict(part.tags))
+                return
 
     def meddle(self, what: str) -> None:
         """Somebody else acts in the account, where there is something to act on."""
@@ -282,6 +300,9 @@ class Cloud:
             case "fills the old stack with something else" if old:
                 queue = StackResource("Queue", "AWS::SQS::Queue", "a-queue", "CREATE_COMPLETE")
                 self._change(old[0], resources=(queue,), template_body="{}")
+            case "adds something to the old stack" if old:
+                queue = StackResource("Queue", "AWS::SQS::Queue", "a-queue", "CREATE_COMPLETE")
+                self._change(old[0], resources=(*(old[0].resources or ()), queue))
             case "protects the old stack" if old:
                 self._change(old[0], is_termination_protected=True)
             case "shuts the account out of the log storage":
@@ -290,6 +311,8 @@ class Cloud:
                 self.logging_since.pop(REGIONS[0], None)
             case "takes a name of ours" if not self.find(HOME, settings.COMPANY.roles.stack_name):
                 self._new(HOME, settings.COMPANY.roles.stack_name, "CREATE_COMPLETE", description="Mine")
+            case "leaves a dead stack":
+                self._leave_dead_stack()
             case _:
                 pass
 

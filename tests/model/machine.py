@@ -40,6 +40,7 @@ MOST_ACTS = 16
 
 NO_STACK = "none"
 OLD_STACKS = (clouds.PLAIN, clouds.PLAIN, clouds.PROTECTED, clouds.WITH_EXTRAS, NO_STACK)
+ROLES_STACKS = (NO_STACK, NO_STACK, NO_STACK, clouds.DEAD, clouds.OUTDATED)
 # How many rounds of work, all going well, come before the first rule: mostly a plan is half carried out.
 STARTS = (4, 3, 2, 5, 3, 2, 4, 6, 1, 0)
 # What comes before the first rule, too: what is in flight may end badly, for instance.
@@ -68,7 +69,7 @@ class Onboarding(RuleBasedStateMachine):
 
     @initialize(
         old=st.sampled_from(OLD_STACKS),
-        has_dead_stack=st.sampled_from((False, False, False, True)),
+        roles=st.sampled_from(ROLES_STACKS),
         act=st.sampled_from(HAND_OVERS),
         rounds=st.sampled_from(STARTS),
         then=st.sampled_from(THEN),
@@ -76,7 +77,7 @@ class Onboarding(RuleBasedStateMachine):
         wants_it_undone=st.booleans(),
     )
     def begin(
-        self, *, old: str = NO_STACK, has_dead_stack: bool = False, act: str = "", rounds: int = 0,
+        self, *, old: str = NO_STACK, roles: str = NO_STACK, act: str = "", rounds: int = 0,
         then: str = ALL_IS_WELL, ending: str = WALKS_AWAY, wants_it_undone: bool = False,
     ) -> None:  # fmt: skip
         self.until = ExitStack()
@@ -93,8 +94,8 @@ class Onboarding(RuleBasedStateMachine):
         self.until.enter_context(self.wire.in_place(self.patch))
         if old != NO_STACK:
             self.cloud.bring_old_stack(kind=old)
-        if has_dead_stack:
-            self.cloud.bring_dead_stack()
+        if roles != NO_STACK:
+            self.cloud.bring_roles_stack(roles)
         user = User.objects.create_user(f"owner-{number}", f"{number}@example.org")
         self.account = accounts.register(user, number=number, name="An account", contact_email=user.email)
         self.witness.account = self.account

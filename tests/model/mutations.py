@@ -19,7 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _LEFT_OUT = (".git", ".venv*", "__pycache__", "bench-results", ".mypy_cache", ".ruff_cache", "docs")
-_TEST = "tests/model/test_model.py::test_a_run_stays_true_to_what_was_approved"
+_TESTS = (
+    "tests/model/test_situations.py",
+    "tests/model/test_model.py::test_a_run_stays_true_to_what_was_approved",
+)
 
 
 @dataclass(frozen=True)
@@ -223,8 +226,10 @@ def kill(mutation: Mutation) -> str:
             raise SystemExit(f"Not there, or more than once, in {mutation.path}: {mutation.was}")
         changed.write_text(text.replace(mutation.was, mutation.becomes))
         began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:logging", "--tb=line", _TEST]
-        done = subprocess.run(command, cwd=tree, env=os.environ, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:logging", "--tb=line"]
+        done = subprocess.run(
+            [*command, *_TESTS], cwd=tree, env=os.environ, capture_output=True, text=True, check=False
+        )
         told = re.findall(r"^(?:E +|.*?\.py:\d+: )([\w.]+(?:: .*)?)$", done.stdout, re.MULTILINE)
         how = next((line for line in told if ": " in line), "") or done.stdout[-300:]
         return f"{time.monotonic() - began:.0f} s: {how}" if done.returncode == 1 else ""

@@ -31,7 +31,8 @@ class WorkerDied(BaseException):
 
 @dataclass
 class Trouble:
-    """At the `at`-th such moment from now `how` happens, or `act` is done by somebody.
+    """At the `at`-th such moment from now `act` is done by somebody, or `how` happens; or one after
+    the other.
 
     `of`: of all requests those of this operation alone.
     """
@@ -58,9 +59,9 @@ class Troubles:
             self.met.append(each.how or "somebody acts")
             if each.act is not None:
                 each.act()
-            elif each.how == DIES:
+            if each.how == DIES:
                 raise WorkerDied
-            else:
+            if each.how:
                 raise failure(*REFUSALS[each.how], operation, region)
 
     def after_a_write(self, operation: str, region: str) -> None:

@@ -106,7 +106,7 @@ class Wire:
         if sql.startswith(("UPDATE", "INSERT", "DELETE")):
             self.witness.has_news = True
             self._has_steps = self._has_steps or "onboarding_step" in sql
-            self._has_holders = self._has_holders or ("onboarding_workitem" in sql and "lease_until" in sql)
+            self._has_holders = self._has_holders or "onboarding_workitem" in sql
         if not self._is_in_transaction():
             self._show_what_was_committed()
         return result
@@ -192,7 +192,7 @@ class Wire:
             for region in REGIONS
         )  # fmt: skip
         old_roles = self.cloud.roles_of_old_stacks()
-        self.witness.surveyed_at = self.cloud.clock.now()
+        self.witness.saw_account()
         return AccountSurvey(
             self.cloud.number, "the-account", now, surveyed, old_roles=old_roles, stack_roles=old_roles
         )

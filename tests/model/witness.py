@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from onboarding.blueprint import BLUEPRINT_TAG, DIGEST_TAG
-from onboarding.models import AuditRecord, AwsAccount, Run, Step, WorkItem
+from onboarding.models import AuditRecord, AwsAccount, Event, Run, Step, WorkItem
 from onboarding.models.audit import AuditKind
 from onboarding.observed import Stack
 from onboarding.planning import Plan, PlannedStep
@@ -60,6 +60,8 @@ class Witness:
     # The plans that an owner has really agreed to, by run and digest.
     agreed: set[tuple[Any, str]] = field(default_factory=set)
     surveyed_at: datetime | None = None
+    # The old stacks that the account held then.
+    surveyed: frozenset[str] = frozenset()
     intents: dict[tuple[str, str], Intent] = field(default_factory=dict)
     created_by: dict[str, Intent] = field(default_factory=dict)
     admissions: int = 0
@@ -67,7 +69,9 @@ class Witness:
     violations: list[str] = field(default_factory=list)
     has_news: bool = True
     _settled: set[int] = field(default_factory=set)
-    _held: dict[int, tuple[str, datetime | None]] = field(default_factory=dict)
+    # Each step's last move and its token, as they were stored last.
+    _intended: dict[int, tuple[str, str]] = field(default_factory=dict)
+    _held: dict[int, tuple[str, datetime | None, datetime | None]] = field(default_factory=dict)
 
     # --- what was committed -----------------------------------------------------------------------
 
@@ -75,7 +79,14 @@ class Witness:
         if self.account is None:
             return
         known = {token for _move, token in self.intents}
-        for step in Step.objects.filter(run__account_id=self.account.pk).exclude(pk__in=self._settled):
+        for step in Step.objects.filter(run__account_id=self.account.pk).exclude(
+            pk__in=self._settled, status=StepStatus.FINISHED
+        ):
+            # A parent that was finished works once more when a region is tried again.
+            self._settled.discard(step.pk)
+            before, self._intended[step.pk] = self._intended.get(step.pk), (step.last_move, step.token)
+            if before is not None and step.last_move == before[0] and step.token != before[1]:
+                self._judge_new_token(step, before[1])
             if step.token and (step.last_move, step.token) not in self.intents:
                 self._judge_intent(step, is_token_new=step.token not in known)
             if step.status == StepStatus.FINISHED:
@@ -83,14 +94,30 @@ class Witness:
                 self._judge_finished(step)
 
     def see_who_holds_what(self) -> None:
-        """A worker's item may be taken from it by people's acts, or when its lease has ended."""
-        items = WorkItem.objects.filter(run__account=self.account).values_list("pk", "holder", "lease_until")
-        held = {item_id: (holder, lease_until) for item_id, holder, lease_until in items}
-        for item_id, (holder, _lease_until) in held.items():
-            before, ends = self._held.get(item_id, ("", None))
-            if holder and before and holder != before and ends is not None and ends > self.cloud.clock.time:
+        """A worker's item may be taken from it by people's acts, or when its lease has ended. What rests, or
+        isn't due yet, is nobody's.
+        """
+        items = WorkItem.objects.filter(run__account=self.account)
+        held = {
+            item_id: (holder, lease_until, due_at)
+            for item_id, holder, lease_until, due_at in items.values_list(
+                "pk", "holder", "lease_until", "due_at"
+            )
+        }
+        now = self.cloud.clock.time
+        for item_id, (holder, _lease_until, _due_at) in held.items():
+            before, ends, due_at = self._held.get(item_id, ("", None, now))
+            if holder and before and holder != before and ends is not None and ends > now:
                 self.accuse("an item was taken by a worker while the lease of another on it ran")
+            if holder not in {"", before} and (due_at is None or due_at > now):
+                self.accuse("an item was taken by a worker before it was due")
         self._held = held
+
+    def _judge_new_token(self, step: Step, before: str) -> None:
+        """What is asked again, as its answer was lost, is asked with the same token."""
+        answers = Event.objects.filter(run_id=step.run_id, step_id=step.pk, kind="aws.write")
+        if before and step.last_move and not answers.filter(data__token=before).exists():
+            self.accuse(f"the intent {before} was never answered, and {step.token} took its place")
 
     def _judge_intent(self, step: Step, *, is_token_new: bool) -> None:
         run = Run.objects.select_related("grant").get(pk=step.run_id)
@@ -112,6 +139,10 @@ class Witness:
         times = (run.approved_at, run.grant.handed_over_at if run.grant else None)
         if self.surveyed_at is None or any(at is not None and at > self.surveyed_at for at in times):
             self.accuse(f"{what} was stored without a look at the account since the approval or hand-over")
+
+        unknown = self.surveyed - {each.stack_id for each in plan.steps}
+        if unknown and run.undoes_id is None:
+            self.accuse(f"{what} was stored for a plan that knows nothing of {sorted(unknown)}")
 
     def _judge_finished(self, step: Step) -> None:
         """AWS is the truth: what is told as finished has been so."""
@@ -190,6 +221,14 @@ class Witness:
         if not run.approved_at or not (is_first or again > self.admissions):
             self.accuse("the account was admitted without an approval or an intent")
         self.admissions += 0 if is_first else 1
+
+    def saw_account(self) -> None:
+        self.surveyed_at = self.cloud.clock.now()
+        self.surveyed = frozenset(
+            stack.stack_id
+            for stack in self.cloud.old_stacks()
+            if any(resource.type == "AWS::IAM::Role" for resource in stack.resources or ())
+        )
 
     # --- what is remembered -----------------------------------------------------------------------
 

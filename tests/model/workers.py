@@ -110,8 +110,15 @@ class Workers:
                     self.lost_leases += 1
                     if works:
                         self.work_on(claim)
+                    elif (held := claims.read(claim)) is not None:
+                        claims.take_along(held)
 
         return self.meanwhile(take_over)
+
+    def look_beside(self) -> None:
+        """Another worker looks at what falls due next, be it that the lease of the first ends before."""
+        with another_process():
+            self.look()
 
     _mark: Any = None
 
