@@ -54,6 +54,12 @@ MUTATIONS = (
         "not digest:\n            raise PlanChanged\n        digest = current.plan_digest",
     ),
     Mutation(
+        "an answer is taken whatever was asked",
+        "services/deciding.py",
+        "if version != version_of(current):",
+        "if not version:",
+    ),
+    Mutation(
         "a lost answer is asked again with a new token",
         "engine/intents.py",
         "if stored.last_move == move and not was_answered(stored):",
@@ -165,6 +171,18 @@ MUTATIONS = (
         "            case None if not question:\n                parking.needs_owner(work, question)",
     ),
     Mutation(
+        "what was added to an old stack goes with it",
+        "engine/removal.py",
+        "return question.code == EXTRAS and named <=",
+        "return question.code == EXTRAS or named <",
+    ),
+    Mutation(
+        "a dead stack of somebody's counts as the run's own",
+        "engine/remains.py",
+        "return not was_there and run.steps.filter(kind__in=_MADE_BY, stack_id=stack_id).exists()",
+        "return not was_there",
+    ),
+    Mutation(
         "a dead stack goes without being asked about",
         "engine/deployment.py",
         "if question is not None and remains.is_own(run, question):",
@@ -183,10 +201,29 @@ MUTATIONS = (
         "elif status == RunStatus.RUNNING:",
     ),
     Mutation(
-        "cancelling opens nothing that would bring it to its end",
+        "what was intended before a cancel is not waited for",
         "engine/cancelling.py",
-        "        advancing.go_on(held, work.stage)\n",
-        "        pass\n",
+        "    if intents.was_answered(step) or timezone.now()",
+        "    if step or timezone.now()",
+    ),
+    Mutation(
+        "what is in flight is left as it is at once",
+        "services/cancelling.py",
+        "            if _is_in_flight(current):",
+        "            if not current.pk:",
+    ),
+    Mutation(
+        "what is in flight is undone at once",
+        "services/cancelling.py",
+        "        if not undoing.is_asked(current):",
+        "        if not current.pk:",
+    ),
+    # That `cancelling` itself goes on once more is in vain: each step that settles has gone on before.
+    Mutation(
+        "what is cancelled is not brought to its end when its steps have settled",
+        "engine/advancing.py",
+        "    if status == RunStatus.CANCELLING:\n        _finish_cancelling(run)\n",
+        "    if status == RunStatus.CANCELLING:\n        return\n",
     ),
     Mutation(
         "undoing takes what the run did not create",

@@ -56,12 +56,15 @@ class Owner:
     def does(self, act: str) -> bool:
         """Whether the portal took it."""
         run = self.run()
+        in_flight = self.witness.in_flight(run) if run is not None else []
         try:
             self._on_the_account(act) if run is None else self._on(run, act)
         except Refused:
             return False
         if act:
             self.done.append(act)
+        if run is not None and in_flight and run.status == RunStatus.CANCELLED:
+            self.witness.accuse(f"a run was cancelled and AWS is still at work for it: {in_flight}")
         return True
 
     def _on_the_account(self, act: str) -> None:
@@ -91,7 +94,7 @@ class Owner:
             case "answer what the other tab asks":
                 self._answer(run, self.other_tab)
             case "cancel":
-                self._cancel(run)
+                cancelling.cancel(self.user, run)
             case "leave it as it is":
                 cancelling.leave_as_is(self.user, run)
             case "undo it":
@@ -111,16 +114,13 @@ class Owner:
         self.witness.agreed.add((run.pk, tab.digest))
         approval.approve(self.user, run, tab.digest)
 
-    def _cancel(self, run: Run) -> None:
-        in_flight = self.witness.in_flight(run)
-        cancelling.cancel(self.user, run)
-        if in_flight and run.status == RunStatus.CANCELLED:
-            self.witness.accuse(f"a run was cancelled and AWS is still at work for it: {in_flight}")
-
     def _answer(self, run: Run, tab: Tab) -> None:
         before = Plan.from_json(run.plan) if run.plan else None
-        was_at_work = bool(run.approved_digest)
+        was_at_work, choices = bool(run.approved_digest), run.choices
+        is_stale = tab.version != deciding.version_of(run)
         deciding.answer(self.user, run, tab.version, tab.answers)
+        if is_stale and run.choices != choices:
+            self.witness.accuse("an answer was taken that was given to what is no longer asked so")
         if was_at_work and before is not None and Plan.from_json(run.plan or {}).steps == before.steps:
             # Answered during the work it approves the same steps, with this one thing more.
             self.witness.agreed.add((run.pk, run.approved_digest))

@@ -15,7 +15,7 @@ from onboarding.models import WorkItem
 from onboarding.states import Stage
 from tests.model import cloud as clouds
 from tests.model.machine import GOES_ON, NO_STACK, Onboarding
-from tests.model.owner import HAND_OVERS
+from tests.model.owner import ANSWERS, APPROVALS, ENDS, HAND_OVERS, READING, SAFE
 from tests.model.troubles import ANSWER_LOST, CALL, DIES, DIES_AFTER, LOST_AND_UNSEEN, STATEMENT, Trouble
 
 # A walk is over then, however far it came: what follows is the end of every example.
@@ -198,8 +198,41 @@ def all_ends(ending: str, *, roles: str = NO_STACK) -> Lead:
     return lead
 
 
-def the_owner_cancels(at_the: int, *, undoes: bool, roles: str = NO_STACK) -> Lead:
-    """With the run's first, second or third stack in flight."""
+def the_owner_acts_in_a_stale_tab() -> Lead:
+    """What it asks has been answered otherwise since, and its plan is another now."""
+
+    def lead(model: Onboarding) -> None:
+        _begin(model, old=clouds.WITH_EXTRAS)
+        model.comes_to_rest()
+        model.owner.does(READING)
+        assert model.owner.does(SAFE)
+        for act in (ANSWERS[-1], APPROVALS[-1]):
+            model.owner.does(act)
+            model.workers.work_until_something_is_in_flight()
+            model.truths.all_hold()
+        Walk(model).go()
+
+    return lead
+
+
+def the_owner_approves_what_was_there() -> Lead:
+    """An old stack is there by now, and the plan is made anew; the other tab still shows the one before."""
+
+    def lead(model: Onboarding) -> None:
+        _begin(model)
+        model.comes_to_rest()
+        model.owner.does(READING)
+        model.cloud.meddle("brings an old stack")
+        assert model.owner.does("approve")
+        model.comes_to_rest()
+        model.owner.does(APPROVALS[-1])
+        Walk(model).go()
+
+    return lead
+
+
+def the_owner_cancels(at_the: int, *at_once: str, undoes: bool = False, roles: str = NO_STACK) -> Lead:
+    """With the run's first, second or third stack in flight; and says `at_once` what shall become of it."""
 
     def lead(model: Onboarding) -> None:
         def after(walk: Walk, _at: At) -> None:
@@ -208,12 +241,55 @@ def the_owner_cancels(at_the: int, *, undoes: bool, roles: str = NO_STACK) -> Le
                 walk.done |= busy
                 if len(walk.done) == at_the:
                     model.owner.does("cancel")
+                    for act in at_once:
+                        model.owner.does(act)
             model.cloud.settle()
 
         _begin(model, roles=roles, wants_it_undone=undoes)
         Walk(model, after=after).go()
         assert "cancel" in model.owner.done
-        assert ("undo it" in model.owner.done) == undoes
+        assert not undoes or "undo it" in model.owner.done
+
+    return lead
+
+
+def the_owner_cancels_just_before(operation: str, stage: Stage) -> Lead:
+    """Its intent is stored; before it is sent another worker has looked at what is cancelled."""
+
+    def lead(model: Onboarding) -> None:
+        def cancel() -> None:
+            model.owner.does("cancel")
+            model.workers.look_beside()
+
+        def before(_walk: Walk, at: At) -> None:
+            if at.stage == stage and not model.troubles.met:
+                act = model.workers.meanwhile(cancel)
+                model.troubles.waiting.append(Trouble(CALL, 0, act=act, of=operation))
+
+        _begin(model)
+        Walk(model, before).go()
+        assert model.troubles.met
+
+    return lead
+
+
+def the_owner_cancels_without_access(at_the: int) -> Lead:
+    """What is in flight then, nobody can watch; but it isn't told as over while it may be seen."""
+
+    def lead(model: Onboarding) -> None:
+        def after(walk: Walk, _at: At) -> None:
+            busy = {stack.stack_id for stack in model.cloud.busy()}
+            if busy - walk.done:
+                walk.done |= busy
+                if len(walk.done) == at_the:
+                    model.the_access_ends(role_goes=False)
+                    model.workers.look()
+                    model.owner.does("cancel")
+            model.cloud.settle()
+
+        _begin(model)
+        Walk(model, after=after).go()
+        assert "cancel" in model.owner.done
 
     return lead
 
@@ -272,12 +348,21 @@ SITUATIONS: dict[str, Lead] = {
             ("takes a name of ours", Stage.ROLES, (CALL, 0), True),
         )
     },
+    "the owner acts in a stale tab": the_owner_acts_in_a_stale_tab(),
+    "the owner approves what was there": the_owner_approves_what_was_there(),
     "all fails": all_ends(clouds.FAILS, roles=clouds.OUTDATED),
     "all breaks": all_ends(clouds.BREAKS),
     "a region fails": all_ends(clouds.A_REGION_FAILS),
-    "the owner cancels a removal": the_owner_cancels(1, undoes=False),
+    "the owner cancels just before a deletion": the_owner_cancels_just_before("DeleteStack", Stage.REMOVE),
+    "the owner cancels just before the roles": the_owner_cancels_just_before("CreateStack", Stage.ROLES),
+    "the owner cancels just before the trails": the_owner_cancels_just_before("CreateStack", Stage.TRAILS),
+    "the owner cancels a removal without access": the_owner_cancels_without_access(1),
+    "the owner cancels at the roles without access": the_owner_cancels_without_access(2),
+    "the owner cancels a removal": the_owner_cancels(1),
+    "the owner cancels at the roles, and at once undoes them": the_owner_cancels(2, ENDS[2]),
+    "the owner cancels at the trails, and at once leaves it": the_owner_cancels(3, ENDS[1]),
     "the owner cancels at the roles, and undoes them": the_owner_cancels(2, undoes=True),
-    "the owner cancels at the trails, and leaves it": the_owner_cancels(3, undoes=False),
+    "the owner cancels at the trails, and leaves it": the_owner_cancels(3),
     "the owner cancels at the trails, and undoes what was made": the_owner_cancels(
         3, undoes=True, roles=clouds.OUTDATED
     ),

@@ -25,7 +25,7 @@ from tests.model.reached import Reached
 from tests.model.troubles import CALL
 
 ASKED = os.environ.get("MODEL_EXAMPLES")
-EXAMPLES = 24
+EXAMPLES = 14
 STEPS = 14
 
 # At least so many of the examples get there, or the test has lost its strength.

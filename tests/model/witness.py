@@ -13,12 +13,13 @@ from typing import Any
 from django.conf import settings
 
 from onboarding.blueprint import BLUEPRINT_TAG, DIGEST_TAG
+from onboarding.engine.claims import LEASE
 from onboarding.models import AuditRecord, AwsAccount, Event, Run, Step, WorkItem
 from onboarding.models.audit import AuditKind
 from onboarding.observed import Stack
 from onboarding.planning import Plan, PlannedStep
 from onboarding.planning.questions import DELETE, LIFT, REMOVE
-from onboarding.states import Move, RunStatus, StepKind, StepStatus
+from onboarding.states import SETTLED_RUN_STATUSES, Move, RunStatus, StepKind, StepStatus
 from tests.model.cloud import Cloud, is_busy, is_gone
 
 _DEPLOYING = frozenset({StepKind.DEPLOY_ROLES, StepKind.DEPLOY_TRAILS})
@@ -140,7 +141,9 @@ class Witness:
         if self.surveyed_at is None or any(at is not None and at > self.surveyed_at for at in times):
             self.accuse(f"{what} was stored without a look at the account since the approval or hand-over")
 
-        unknown = self.surveyed - {each.stack_id for each in plan.steps}
+        # What its owner leaves there is no step, and was asked about.
+        asked = {question.fields.get("stack_id") for question in plan.questions}
+        unknown = self.surveyed - {each.stack_id for each in plan.steps} - asked
         if unknown and run.undoes_id is None:
             self.accuse(f"{what} was stored for a plan that knows nothing of {sorted(unknown)}")
 
@@ -161,11 +164,22 @@ class Witness:
         if intent is None or intent.planned is None:
             self.accuse(f"{write} was asked without an intent stored before")
             return
+        self._judge_late_request(write, intent)
         stack = self.cloud.find(write.region, write.name_or_id)
         if intent.planned.region != write.region or not self._is_covered(write, intent, stack):
             self.accuse(f"{write} is not covered by the approved plan")
         if stack is not None and is_busy(stack):
             self._judge_second_request(write, self.cloud.busy_with.get(stack.stack_id, ""), intent)
+
+    def _judge_late_request(self, write: Write, intent: Intent) -> None:
+        """Whoever stored an intent before a cancel has the time of its lease to send it."""
+        run = Run.objects.get(pk=intent.run.pk)
+        cancelled = (
+            run.events.filter(kind="run.status", data__status=RunStatus.CANCELLING).order_by("number").last()
+        )
+        is_late = cancelled is not None and cancelled.at + LEASE < self.cloud.clock.time
+        if run.status in SETTLED_RUN_STATUSES and not is_late:
+            self.accuse(f"{write} was asked, and the run was told as over: {run.status}")
 
     def _judge_second_request(self, write: Write, before: str, intent: Intent) -> None:
         other = next((each for (_move, token), each in self.intents.items() if token == before), None)
