@@ -4,6 +4,7 @@ Each situation is one thing that happens at every stage where it can, while all 
 does what is next. The examples of `machine` mix such things, and by chance come upon most of them seldom.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -181,6 +182,23 @@ def somebody_meddles(what: str, stage: Stage, moment: tuple[str, int], *, is_fre
     return lead
 
 
+def all_takes_its_time(*, roles: str) -> Lead:
+    """At AWS: whatever is under way is looked at three times before it ends."""
+
+    def lead(model: Onboarding) -> None:
+        looks = itertools.count(1)
+
+        def after(_walk: Walk, _at: At) -> None:
+            if next(looks) % 3 == 0:
+                model.cloud.settle()
+
+        _begin(model, roles=roles)
+        Walk(model, after=after).go()
+        assert model.owner.next_act() == ""
+
+    return lead
+
+
 def all_ends(ending: str, *, roles: str = NO_STACK) -> Lead:
     """Whatever is under way at AWS ends so, the first time."""
 
@@ -350,6 +368,8 @@ SITUATIONS: dict[str, Lead] = {
     },
     "the owner acts in a stale tab": the_owner_acts_in_a_stale_tab(),
     "the owner approves what was there": the_owner_approves_what_was_there(),
+    "all takes its time; dead in the roles' place": all_takes_its_time(roles=clouds.DEAD),
+    "all takes its time; outdated in the roles' place": all_takes_its_time(roles=clouds.OUTDATED),
     "all fails": all_ends(clouds.FAILS, roles=clouds.OUTDATED),
     "all breaks": all_ends(clouds.BREAKS),
     "a region fails": all_ends(clouds.A_REGION_FAILS),

@@ -98,6 +98,9 @@ class Wire:
 
     def statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         """As a wrapper of the database connection: who commits what, and who comes in between."""
+        if self.witness.is_asking:
+            # That is no statement of a worker's: nobody comes in between.
+            return execute(sql, params, many, context)
         if not self._is_in_transaction():
             self._show_what_was_committed()
             if self.is_at_work:
@@ -112,7 +115,6 @@ class Wire:
         return result
 
     def _show_what_was_committed(self) -> None:
-        # Asking is a statement, too: what is being shown already is not shown again.
         if self._has_steps:
             self._has_steps = False
             self.witness.see_what_was_committed()

@@ -5,7 +5,8 @@ approved when an intent was stored, the digests that an owner has really agreed 
 it finds wrong it keeps, as the product may catch what is raised inside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,6 +70,8 @@ class Witness:
     writes: list[tuple[Write, Intent | None]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     has_news: bool = True
+    # Whether what is asked of the database just now is asked by the witness.
+    is_asking: bool = False
     _settled: set[int] = field(default_factory=set)
     # Each step's last move and its token, as they were stored last.
     _intended: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -76,11 +79,22 @@ class Witness:
 
     # --- what was committed -----------------------------------------------------------------------
 
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        was_asking, self.is_asking = self.is_asking, True
+        try:
+            yield
+        finally:
+            self.is_asking = was_asking
+
     def see_what_was_committed(self) -> None:
-        if self.account is None:
-            return
+        if self.account is not None:
+            with self.asking():
+                self._see_steps()
+
+    def _see_steps(self) -> None:
         known = {token for _move, token in self.intents}
-        for step in Step.objects.filter(run__account_id=self.account.pk).exclude(
+        for step in Step.objects.filter(run__account=self.account).exclude(
             pk__in=self._settled, status=StepStatus.FINISHED
         ):
             # A parent that was finished works once more when a region is tried again.
@@ -99,12 +113,9 @@ class Witness:
         isn't due yet, is nobody's.
         """
         items = WorkItem.objects.filter(run__account=self.account)
-        held = {
-            item_id: (holder, lease_until, due_at)
-            for item_id, holder, lease_until, due_at in items.values_list(
-                "pk", "holder", "lease_until", "due_at"
-            )
-        }
+        with self.asking():
+            rows = list(items.values_list("pk", "holder", "lease_until", "due_at"))
+        held = {item_id: (holder, lease_until, due_at) for item_id, holder, lease_until, due_at in rows}
         now = self.cloud.clock.time
         for item_id, (holder, _lease_until, _due_at) in held.items():
             before, ends, due_at = self._held.get(item_id, ("", None, now))
@@ -158,6 +169,10 @@ class Witness:
 
     def judge(self, write: Write) -> None:
         """Judge a write at the moment at which AWS has it."""
+        with self.asking():
+            self._judge(write)
+
+    def _judge(self, write: Write) -> None:
         self.see_what_was_committed()
         intent = self.intents.get((write.move, write.token))
         self.writes.append((write, intent))
@@ -225,6 +240,10 @@ class Witness:
         return (made is not None and made.run.pk == intent.run.pk) or DELETE in _allowed(intent.plan, stack)
 
     def judge_admission(self) -> None:
+        with self.asking():
+            self._judge_admission()
+
+    def _judge_admission(self) -> None:
         self.see_what_was_committed()
         assert self.account is not None
         run = Run.objects.filter(account=self.account).latest("created_at")
@@ -253,9 +272,10 @@ class Witness:
 
     def token_of(self, move: Move, region: str) -> str:
         """The token of the intent that is stored now; some of AWS's requests carry none."""
-        self.see_what_was_committed()
-        stored = Step.objects.filter(run__account=self.account, last_move=move, region=region)
-        return stored.values_list("token", flat=True).first() or ""
+        with self.asking():
+            self.see_what_was_committed()
+            stored = Step.objects.filter(run__account=self.account, last_move=move, region=region)
+            return stored.values_list("token", flat=True).first() or ""
 
     def in_flight(self, run: Run) -> list[str]:
         """What the run has asked for and AWS is at work on, by the tokens."""
