@@ -109,8 +109,7 @@ def main() -> int:
     # One more than there are cores: many a test waits for the stand-in. Whoever is through takes over from
     # the others, for a few files take as long as all the rest.
     in_parallel = ("-n", str(min(cores + 1, 8)), "--dist", "worksteal")
-    # A browser and a whole stack wait for one another most of the time.
-    in_stacks = ("-n", str(min(cores * 2, 4)), "--dist", "worksteal")
+    in_stacks = ("-n", str(min(cores + 1, 4)), "--dist", "worksteal")
     results: list[bool] = []
     with tempfile.TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
         embedded = start_redis(processes, Path(directory))

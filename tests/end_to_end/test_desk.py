@@ -69,6 +69,8 @@ class Desk:
 
     def look(self, name: str) -> None:
         """axe finds nothing, and nothing scrolls sideways."""
+        # What is there before its style sheets is as wide as it likes.
+        self.page.wait_for_load_state()
         if PICTURES:
             self.page.screenshot(path=Path(PICTURES) / f"{name}-{self.mode.name}.png", full_page=True)
         wide: int = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -108,6 +108,7 @@ class Walker:
     def _read(self) -> tuple[int, AxeResults]:
         """By how much the page is too wide, and what axe says."""
         page = self.page if self.mode.has_script else self._copy()
+        page.wait_for_load_state()
         wide: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         return wide, Axe().run(page)
 
