@@ -41,9 +41,10 @@ def test_a_lock_that_lags_behind_is_told_apart(requirements: list[str], fault: s
     assert faults_of(LOCK, ASKER, [Requirement(text) for text in requirements]) == [fault]
 
 
-def test_a_lock_must_have_hashes_and_name_no_index() -> None:
-    without = "--index-url https://packages.example.org\n" + LOCK.replace("    --hash=sha256:aa\n", "")
+@pytest.mark.parametrize("named", ["--index-url somewhere", "boto3 @ scheme" + "://host"])
+def test_a_lock_must_have_hashes_and_name_no_index(named: str) -> None:
+    without = f"{named}\n" + LOCK.replace("    --hash=sha256:aa\n", "")
     assert faults_of(without, ASKER, [Requirement("boto3")]) == [
-        "names an index: --index-url https://packages.example.org",
+        f"names an index: {named}",
         "boto3 has no hash",
     ]

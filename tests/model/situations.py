@@ -122,64 +122,44 @@ def each_write_meets(how: str, *, roles: str) -> Lead:
 def each_look_meets(how: str, act: str) -> Lead:
     """The first at each stage does, at its first request, of an owner who handed over so."""
 
-    def lead(model: Onboarding) -> None:
-        def before(walk: Walk, at: At) -> None:
-            if walk.is_first(at):
-                model.troubles.waiting.append(Trouble(CALL, 0, how))
+    def before(walk: Walk, at: At) -> None:
+        if walk.is_first(at):
+            walk.model.troubles.waiting.append(Trouble(CALL, 0, how))
 
-        _begin(model, act=act)
-        Walk(model, before).go()
-        assert model.troubles.met
-
-    return lead
+    return _met(before, act=act)
 
 
 def another_worker_takes_over(moment: tuple[str, int], how: str = "", *, works: bool) -> Lead:
     """In the middle of the first look at each stage; whoever had it hears then of its request."""
 
-    def lead(model: Onboarding) -> None:
-        def before(walk: Walk, at: At) -> None:
-            if walk.is_first(at):
-                trouble = Trouble(*moment, how, act=model.workers.takes_over(works=works))
-                model.troubles.waiting.append(trouble)
+    def before(walk: Walk, at: At) -> None:
+        if walk.is_first(at):
+            act = walk.model.workers.takes_over(works=works)
+            walk.model.troubles.waiting.append(Trouble(*moment, how, act=act))
 
-        _begin(model)
-        Walk(model, before).go()
-        assert model.troubles.met
-
-    return lead
+    return _met(before)
 
 
 def another_worker_looks_beside(at_request: int) -> Lead:
     """At whatever falls due next, while the first is at each of its looks at a region."""
 
-    def lead(model: Onboarding) -> None:
-        def before(_walk: Walk, at: At) -> None:
-            if at.is_of_a_region:
-                act = model.workers.meanwhile(model.workers.look_beside)
-                model.troubles.waiting.append(Trouble(CALL, at_request, act=act))
+    def before(walk: Walk, at: At) -> None:
+        if at.is_of_a_region:
+            act = walk.model.workers.meanwhile(walk.model.workers.look_beside)
+            walk.model.troubles.waiting.append(Trouble(CALL, at_request, act=act))
 
-        _begin(model)
-        Walk(model, before, is_patient=False).go()
-        assert model.troubles.met
-
-    return lead
+    return _met(before, is_patient=False)
 
 
 def somebody_meddles(what: str, stage: Stage, moment: tuple[str, int], *, is_fresh: bool = True) -> Lead:
     """In the middle of the first look at this stage, since the account was looked at or before that."""
 
-    def lead(model: Onboarding) -> None:
-        def before(walk: Walk, at: At) -> None:
-            if (at.stage, at.is_fresh) == (stage, is_fresh) and walk.is_first(what):
-                act = model.workers.meanwhile(lambda: model.cloud.meddle(what))
-                model.troubles.waiting.append(Trouble(*moment, act=act))
+    def before(walk: Walk, at: At) -> None:
+        if (at.stage, at.is_fresh) == (stage, is_fresh) and walk.is_first(what):
+            act = walk.model.workers.meanwhile(lambda: walk.model.cloud.meddle(what))
+            walk.model.troubles.waiting.append(Trouble(*moment, act=act))
 
-        _begin(model)
-        Walk(model, before).go()
-        assert model.troubles.met
-
-    return lead
+    return _met(before)
 
 
 def all_takes_its_time(*, roles: str) -> Lead:
@@ -252,19 +232,13 @@ def the_owner_approves_what_was_there() -> Lead:
 def the_owner_cancels(at_the: int, *at_once: str, undoes: bool = False, roles: str = NO_STACK) -> Lead:
     """With the run's first, second or third stack in flight; and says `at_once` what shall become of it."""
 
-    def lead(model: Onboarding) -> None:
-        def after(walk: Walk, _at: At) -> None:
-            busy = {stack.stack_id for stack in model.cloud.busy()}
-            if busy - walk.done:
-                walk.done |= busy
-                if len(walk.done) == at_the:
-                    model.owner.does("cancel")
-                    for act in at_once:
-                        model.owner.does(act)
-            model.cloud.settle()
+    def cancel(model: Onboarding) -> None:
+        for act in ("cancel", *at_once):
+            model.owner.does(act)
 
+    def lead(model: Onboarding) -> None:
         _begin(model, roles=roles, wants_it_undone=undoes)
-        Walk(model, after=after).go()
+        Walk(model, after=_in_flight(at_the, cancel)).go()
         assert "cancel" in model.owner.done
         assert not undoes or "undo it" in model.owner.done
 
@@ -274,42 +248,57 @@ def the_owner_cancels(at_the: int, *at_once: str, undoes: bool = False, roles: s
 def the_owner_cancels_just_before(operation: str, stage: Stage) -> Lead:
     """Its intent is stored; before it is sent another worker has looked at what is cancelled."""
 
-    def lead(model: Onboarding) -> None:
+    def before(walk: Walk, at: At) -> None:
         def cancel() -> None:
-            model.owner.does("cancel")
-            model.workers.look_beside()
+            walk.model.owner.does("cancel")
+            walk.model.workers.look_beside()
 
-        def before(_walk: Walk, at: At) -> None:
-            if at.stage == stage and not model.troubles.met:
-                act = model.workers.meanwhile(cancel)
-                model.troubles.waiting.append(Trouble(CALL, 0, act=act, of=operation))
+        if at.stage == stage and not walk.model.troubles.met:
+            act = walk.model.workers.meanwhile(cancel)
+            walk.model.troubles.waiting.append(Trouble(CALL, 0, act=act, of=operation))
 
-        _begin(model)
-        Walk(model, before).go()
-        assert model.troubles.met
-
-    return lead
+    return _met(before)
 
 
 def the_owner_cancels_without_access(at_the: int) -> Lead:
     """What is in flight then, nobody can watch; but it isn't told as over while it may be seen."""
 
-    def lead(model: Onboarding) -> None:
-        def after(walk: Walk, _at: At) -> None:
-            busy = {stack.stack_id for stack in model.cloud.busy()}
-            if busy - walk.done:
-                walk.done |= busy
-                if len(walk.done) == at_the:
-                    model.the_access_ends(role_goes=False)
-                    model.workers.look()
-                    model.owner.does("cancel")
-            model.cloud.settle()
+    def cancel(model: Onboarding) -> None:
+        model.the_access_ends(role_goes=False)
+        model.workers.look()
+        model.owner.does("cancel")
 
+    def lead(model: Onboarding) -> None:
         _begin(model)
-        Walk(model, after=after).go()
+        Walk(model, after=_in_flight(at_the, cancel)).go()
         assert "cancel" in model.owner.done
 
     return lead
+
+
+def _met(before: Callable[[Walk, At], None], *, is_patient: bool = True, act: str = HAND_OVERS[0]) -> Lead:
+    """A walk on which what `before` brings about has to happen."""
+
+    def lead(model: Onboarding) -> None:
+        _begin(model, act=act)
+        Walk(model, before, is_patient=is_patient).go()
+        assert model.troubles.met
+
+    return lead
+
+
+def _in_flight(at_the: int, act: Callable[[Onboarding], None]) -> Callable[[Walk, At], None]:
+    """After the look with which the run's first, second or third stack is in flight, `act`."""
+
+    def after(walk: Walk, _at: At) -> None:
+        busy = {stack.stack_id for stack in walk.model.cloud.busy()}
+        if busy - walk.done:
+            walk.done |= busy
+            if len(walk.done) == at_the:
+                act(walk.model)
+        walk.model.cloud.settle()
+
+    return after
 
 
 def _begin(
