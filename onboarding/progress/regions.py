@@ -68,7 +68,7 @@ def region_rows(
     failed = {step.region: step for step in reversed(steps) if _is_failed_trail(step)}
     waiting: str | Promise = RegionState.WAITING.label
     if is_over:
-        waiting = _("Not looked at") if _is_installed(steps) else _("Not begun")
+        waiting = _("Not watched") if _is_installed(steps) else _("Not begun")
     rows = [
         _row(region, by_region.get(region), failed.get(region), waiting)
         for region in sorted(wanted | by_region.keys())

@@ -193,7 +193,7 @@ def test_what_the_installer_made_before_the_cancel_is_not_said_not_to_have_begun
     parent = step(StepKind.DEPLOY_TRAILS, Stage.TRAILS, StepStatus.FINISHED)
     given_up = trail("us-west-2", StepStatus.REFUSED, reason_code="cancelled_by_owner")
     progress = progress_of(run(status), [parent, given_up], [], [])
-    assert [str(row.word) for row in progress.regions] == ["Not looked at"]
+    assert [str(row.word) for row in progress.regions] == ["Not watched"]
     still = trail("us-west-2", StepStatus.WORKING)
     (row,) = progress_of(run(RunStatus.CANCELLING), [parent, still], [], []).regions
     assert str(row.word) == "Waiting"
